@@ -1,0 +1,1 @@
+"""Ratings, items and their ids: reading, splitting, auditing."""

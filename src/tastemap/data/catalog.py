@@ -1,0 +1,159 @@
+"""What is known about the items besides their ratings."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from tastemap.arrays import Int64s, Mask
+from tastemap.data.vocabulary import UNKNOWN, Vocabulary, nearest
+from tastemap.errors import ConfigError, UnknownItemError
+
+TITLE = "title"
+
+Wanted = Mapping[str, Any]
+"""A filter on metadata: column -> a value, a list of values, or a (low, high) pair of numbers."""
+
+
+class Catalog:
+    """Metadata of the items, one row a code.
+
+    Args:
+        item_ids: the vocabulary whose codes number the rows.
+        table: columns of metadata, shape (n_items, columns); the column ``title``, if there is
+            one, is what people call the items. Missing values are allowed.
+
+    Raises:
+        ConfigError: the number of rows is not the number of items.
+    """
+
+    def __init__(self, item_ids: Vocabulary, table: pa.Table | None = None) -> None:
+        if table is not None and table.num_rows != len(item_ids):
+            raise ConfigError(
+                f"a catalog needs one row an item: {table.num_rows} rows, {len(item_ids)} items"
+            )
+        self.item_ids = item_ids
+        self.table: pa.Table = table if table is not None else pa.table({})
+
+    def __len__(self) -> int:
+        return len(self.item_ids)
+
+    def __repr__(self) -> str:
+        columns = ", ".join(self.columns) or "no metadata"
+        return f"<Catalog of {len(self):,} items: {columns}>"
+
+    @property
+    def columns(self) -> list[str]:
+        """Names of the metadata columns, the title included."""
+        names: list[str] = self.table.column_names
+        return names
+
+    @property
+    def has_titles(self) -> bool:
+        """Whether items have titles; otherwise their raw ids stand in."""
+        return TITLE in self.columns
+
+    @cached_property
+    def titles(self) -> list[str]:
+        """What to call each item, by code: its title, or its raw id where it has none."""
+        raws = self.item_ids.ids.to_pylist()
+        if not self.has_titles:
+            return [str(raw) for raw in raws]
+        titles = self.table.column(TITLE).to_pylist()
+        return [str(raw) if title is None else title for raw, title in zip(raws, titles, strict=True)]
+
+    @cached_property
+    def _codes_of_title(self) -> dict[str, list[int]]:
+        codes: dict[str, list[int]] = {}
+        for code, title in enumerate(self.titles if self.has_titles else []):
+            codes.setdefault(title, []).append(code)
+        return codes
+
+    def title(self, code: int) -> str:
+        """What to call the item with this code."""
+        return self.titles[int(code)]
+
+    def code(self, item: object) -> int:
+        """The code of an item named by raw id or by exact title; a raw id goes first.
+
+        Raises:
+            UnknownItemError: nothing has this id or title (the message names near titles), or
+                several items share the title (the message names their ids).
+        """
+        code = self.item_ids.find(item)
+        if code != UNKNOWN:
+            return code
+        codes = self._codes_of_title.get(item, []) if isinstance(item, str) else []
+        if len(codes) == 1:
+            return codes[0]
+        if codes:
+            ids = ", ".join(repr(raw) for raw in self.item_ids.raws(codes))
+            raise UnknownItemError(f"{len(codes)} items are called {item!r}: use an id, {ids}")
+        raise self.item_ids.unknown(item, self.titles if self.has_titles else ())
+
+    def search(self, text: str, n: int = 10) -> list[int]:
+        """Codes of the items whose title is most like ``text``, best first."""
+        found: list[int] = []
+        for title in nearest(text, self.titles, n):
+            found += self._codes_of_title.get(title, [])
+        return found[:n]
+
+    def matches(self, wanted: Wanted) -> Mask:
+        """Which items fit a filter on metadata.
+
+        Args:
+            wanted: for each column a value (for text such as ``Comedy|Drama`` one of its parts),
+                a list of values of which one must fit, or for numbers a pair ``(low, high)``,
+                both ends included, ``None`` for an open end. All columns must fit.
+
+        Returns:
+            Shape (n_items,). An item without a value fits nothing.
+
+        Raises:
+            ConfigError: there is no such column.
+        """
+        mask = np.ones(len(self), np.bool_)
+        for name, value in wanted.items():
+            if name not in self.columns:
+                known = ", ".join(self.columns) or "none"
+                raise ConfigError(f"items have no column {name!r}: the columns are {known}")
+            mask &= _fits(self.table.column(name), value)
+        return mask
+
+    def take(self, codes: Int64s | Sequence[int]) -> pa.Table:
+        """Rows of metadata for these codes."""
+        return self.table.take(pa.array(codes, pa.int64()))
+
+
+def _fits(column: pa.ChunkedArray, value: Any) -> Mask:
+    if pa.types.is_dictionary(column.type):
+        column = column.cast(column.type.value_type)
+    if isinstance(value, tuple) and len(value) == 2 and not _is_text(column.type):
+        low, high = value
+        fits = pc.is_valid(column)
+        if low is not None:
+            fits = pc.and_(fits, pc.greater_equal(column, low))
+        if high is not None:
+            fits = pc.and_(fits, pc.less_equal(column, high))
+        return _as_mask(fits)
+    values = list(value) if isinstance(value, list | tuple | set | frozenset) else [value]
+    if _is_text(column.type):
+        # "Comedy" fits "Comedy|Drama": the separator goes around both sides.
+        fenced = pc.binary_join_element_wise("", column.cast(pa.large_string()), "", "|")
+        masks = [_as_mask(pc.match_substring(fenced, f"|{one}|")) for one in values]
+        return np.logical_or.reduce(masks) if masks else np.zeros(len(column), np.bool_)
+    return _as_mask(pc.is_in(column, value_set=pa.array(values, column.type)))
+
+
+def _is_text(kind: pa.DataType) -> bool:
+    return bool(pa.types.is_string(kind) or pa.types.is_large_string(kind))
+
+
+def _as_mask(fits: pa.ChunkedArray) -> Mask:
+    filled: Mask = np.asarray(pc.fill_null(fits, False), dtype=np.bool_)
+    return filled

@@ -1,0 +1,213 @@
+"""The table of ratings: the one input of everything."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from tastemap.arrays import Codes, Int64s, Mask, Values, frozen
+from tastemap.data.catalog import Catalog
+from tastemap.data.vocabulary import Vocabulary
+from tastemap.errors import DataError
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+
+@dataclass(frozen=True, eq=False)
+class CompressedRows:
+    """Ratings grouped by user (or by item): row ``r`` is ``start[r]:start[r + 1]``.
+
+    Attributes:
+        start: shape (n_rows + 1,), int64.
+        columns: the other side's code of each rating, shape (n_ratings,), int32.
+        values: the ratings, shape (n_ratings,), float32.
+    """
+
+    start: Int64s
+    columns: Codes
+    values: Values
+
+    def __len__(self) -> int:
+        return len(self.start) - 1
+
+    def row(self, code: int) -> tuple[Codes, Values]:
+        """The other side's codes and the ratings of one row, in the order they were given."""
+        part = slice(self.start[code], self.start[code + 1])
+        return self.columns[part], self.values[part]
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class Ratings:
+    """Who rated what, and how high. Immutable; rows are users, columns are items.
+
+    Attributes:
+        users: user code of each rating, shape (n_ratings,), int32.
+        items: item code of each rating, shape (n_ratings,), int32.
+        values: the ratings in the units of the file, shape (n_ratings,), float32, all finite.
+        times: seconds since 1970 UTC, shape (n_ratings,), int64, or None.
+        weights: how much each rating counts, shape (n_ratings,), float32 > 0, or None for all 1.
+        user_ids: raw user ids by code; may hold users without a rating here.
+        item_ids: raw item ids by code; may hold items without a rating here.
+        catalog: titles and metadata of the items.
+        name: where the ratings come from, for titles and reports.
+        notes: what reading found and did: columns taken, rows dropped, duplicates resolved.
+
+    Raises:
+        DataError: columns differ in length, a code is outside its vocabulary, a rating is not
+            finite, or a weight is not positive.
+    """
+
+    users: Codes
+    items: Codes
+    values: Values
+    times: Int64s | None = None
+    weights: Values | None = None
+    user_ids: Vocabulary
+    item_ids: Vocabulary
+    catalog: Catalog
+    name: str = "ratings"
+    notes: tuple[str, ...] = field(default=())
+
+    def __post_init__(self) -> None:
+        n = len(self.values)
+        kinds = {"users": np.int32, "items": np.int32, "values": np.float32}
+        kinds |= {"times": np.int64, "weights": np.float32}
+        for name, kind in kinds.items():
+            column = getattr(self, name)
+            if column is None and name in ("times", "weights"):
+                continue
+            if np.shape(column) != (n,):
+                raise DataError(f"{name} has shape {np.shape(column)}, the ratings ({n},)")
+            object.__setattr__(self, name, frozen(column, kind))
+        for codes, vocabulary in ((self.users, self.user_ids), (self.items, self.item_ids)):
+            if n and (codes.min() < 0 or codes.max() >= len(vocabulary)):
+                raise DataError(f"a {vocabulary.noun} code is not one of {len(vocabulary)}")
+        if not np.all(np.isfinite(self.values)):
+            raise DataError("a rating is not a finite number")
+        if self.weights is not None and not np.all(self.weights > 0):
+            raise DataError("a weight is not positive")
+
+    def __len__(self) -> int:
+        return len(self.values)
+
+    def __repr__(self) -> str:
+        return (
+            f"<Ratings {self.name!r}: {len(self):,} ratings of {self.n_items:,} items "
+            f"by {self.n_users:,} users>"
+        )
+
+    @property
+    def n_users(self) -> int:
+        """Users in the vocabulary, with or without a rating here."""
+        return len(self.user_ids)
+
+    @property
+    def n_items(self) -> int:
+        """Items in the vocabulary, with or without a rating here."""
+        return len(self.item_ids)
+
+    @cached_property
+    def mean(self) -> float:
+        """Weighted mean rating; NaN without ratings."""
+        if not len(self):
+            return float("nan")
+        weights = None if self.weights is None else self.weights.astype(np.float64)
+        return float(np.average(self.values.astype(np.float64), weights=weights))
+
+    @cached_property
+    def scale(self) -> tuple[float, float]:
+        """Smallest and largest rating that occur; predictions are clipped to them."""
+        if not len(self):
+            return (float("nan"), float("nan"))
+        return float(self.values.min()), float(self.values.max())
+
+    @cached_property
+    def user_counts(self) -> Int64s:
+        """Ratings of each user, shape (n_users,)."""
+        return frozen(np.bincount(self.users, minlength=self.n_users), np.int64)
+
+    @cached_property
+    def item_counts(self) -> Int64s:
+        """Ratings of each item, shape (n_items,)."""
+        return frozen(np.bincount(self.items, minlength=self.n_items), np.int64)
+
+    @cached_property
+    def by_user(self) -> CompressedRows:
+        """The ratings grouped by user, in their order of rows within each."""
+        return _grouped(self.users, self.user_counts, self.items, self.values)
+
+    @cached_property
+    def by_item(self) -> CompressedRows:
+        """The ratings grouped by item, in their order of rows within each."""
+        return _grouped(self.items, self.item_counts, self.users, self.values)
+
+    def take(self, rows: Int64s | Mask) -> Ratings:
+        """Some of the ratings, over the same vocabularies and catalog.
+
+        Args:
+            rows: row numbers, or a mask of shape (n_ratings,).
+        """
+        return replace(
+            self,
+            users=self.users[rows],
+            items=self.items[rows],
+            values=self.values[rows],
+            times=None if self.times is None else self.times[rows],
+            weights=None if self.weights is None else self.weights[rows],
+        )
+
+    def most_rated_items(self, n: int | None = None) -> Int64s:
+        """Item codes by falling number of ratings; ties go to the smaller raw id."""
+        return _most(self.item_counts, self.item_ids, n)
+
+    def most_active_users(self, n: int | None = None) -> Int64s:
+        """User codes by falling number of ratings; ties go to the smaller raw id."""
+        return _most(self.user_counts, self.user_ids, n)
+
+    @cached_property
+    def fingerprint(self) -> str:
+        """SHA-256 of ids, codes, values, times and weights in order: names exactly these ratings."""
+        sums = hashlib.sha256()
+        sums.update(self.user_ids.digest().encode())
+        sums.update(self.item_ids.digest().encode())
+        for name in ("users", "items", "values", "times", "weights"):
+            column = getattr(self, name)
+            sums.update(f"|{name}:".encode())
+            if column is not None:
+                sums.update(column.astype(column.dtype.newbyteorder("<")).data)
+        return sums.hexdigest()
+
+    def to_arrow(self) -> pa.Table:
+        """The ratings with raw ids: columns user, item, rating and, where known, time, weight."""
+        import pyarrow as pa
+
+        columns = {
+            "user": self.user_ids.ids.take(pa.array(self.users)),
+            "item": self.item_ids.ids.take(pa.array(self.items)),
+            "rating": pa.array(self.values),
+        }
+        if self.times is not None:
+            columns["time"] = pa.array(self.times)
+        if self.weights is not None:
+            columns["weight"] = pa.array(self.weights)
+        return pa.table(columns)
+
+
+def _grouped(codes: Codes, counts: Int64s, columns: Codes, values: Values) -> CompressedRows:
+    start = np.concatenate([[0], np.cumsum(counts)])
+    if np.any(codes[1:] < codes[:-1]):
+        order = np.argsort(codes, kind="stable")
+        columns, values = columns[order], values[order]
+    return CompressedRows(
+        frozen(start, np.int64), frozen(columns, np.int32), frozen(values, np.float32)
+    )
+
+
+def _most(counts: Int64s, vocabulary: Vocabulary, n: int | None) -> Int64s:
+    order: Int64s = np.lexsort((vocabulary.raw_order, -counts))
+    return order if n is None else order[:n]

@@ -1,0 +1,1 @@
+"""Measuring models on ratings they have not seen."""

@@ -1,0 +1,1 @@
+"""Fitted models: arrays and pure functions of them, NumPy only."""

@@ -1,0 +1,99 @@
+"""Matrix factorization: a dot product of factors, with or without biases.
+
+    r̂(u, i) = μ + b_u + c_i + p_u · q_i
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import ClassVar, Self
+
+import numpy as np
+
+from tastemap.arrays import AnyArray, Codes, Factors, Values, frozen
+from tastemap.models.protocol import blocks
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class FactorModel:
+    """Predictions from the dot product of a user's and an item's factors.
+
+    Attributes:
+        mean: μ, in units of the ratings; 0 for a model without a mean term.
+        user_bias: b, shape (n_users,), or None for a model without biases.
+        item_bias: c, shape (n_items,), or None together with ``user_bias``.
+        user_factors: p, shape (n_users, k).
+        item_factors: q, shape (n_items, k).
+    """
+
+    kind: ClassVar[str] = "factors"
+
+    mean: float = 0.0
+    user_bias: Values | None = None
+    item_bias: Values | None = None
+    user_factors: Factors
+    item_factors: Factors
+
+    def __post_init__(self) -> None:
+        for name in ("user_bias", "item_bias", "user_factors", "item_factors"):
+            array = getattr(self, name)
+            if array is not None:
+                object.__setattr__(self, name, frozen(array, np.float32))
+
+    @property
+    def n_users(self) -> int:
+        """Number of user codes."""
+        return len(self.user_factors)
+
+    @property
+    def n_items(self) -> int:
+        """Number of item codes."""
+        return len(self.item_factors)
+
+    def predict_pairs(self, users: Codes, items: Codes) -> Values:
+        """Predicted rating of each pair, both of shape (n,), in units of the ratings."""
+        predicted = np.empty(len(users), np.float32)
+        for part in blocks(len(users)):
+            user, item = users[part], items[part]
+            # p_u · q_i for each pair
+            dots = np.einsum("nk,nk->n", self.user_factors[user], self.item_factors[item])
+            if self.user_bias is not None and self.item_bias is not None:
+                dots += self.user_bias[user] + self.item_bias[item]
+            predicted[part] = dots + np.float32(self.mean)
+        return predicted
+
+    def predict_users(self, users: Codes) -> Values:
+        """Predicted ratings of all items by each user, shape (len(users), n_items)."""
+        predicted: Values = self.user_factors[users] @ self.item_factors.T
+        if self.user_bias is not None and self.item_bias is not None:
+            predicted += self.user_bias[users][:, None]
+            predicted += self.item_bias
+        predicted += np.float32(self.mean)
+        return predicted
+
+    def item_vectors(self) -> Factors | None:
+        """The item factors, shape (n_items, k)."""
+        return self.item_factors
+
+    def parameters(self) -> Mapping[str, AnyArray]:
+        """The arrays of the model by name."""
+        parameters: dict[str, AnyArray] = {
+            "mean": np.array([self.mean], np.float64),
+            "user_factors": self.user_factors,
+            "item_factors": self.item_factors,
+        }
+        if self.user_bias is not None and self.item_bias is not None:
+            parameters |= {"user_bias": self.user_bias, "item_bias": self.item_bias}
+        return parameters
+
+    @classmethod
+    def from_parameters(cls, parameters: Mapping[str, AnyArray]) -> Self:
+        """The model with these arrays."""
+        return cls(
+            mean=float(parameters["mean"][0]),
+            user_bias=parameters.get("user_bias"),
+            item_bias=parameters.get("item_bias"),
+            user_factors=parameters["user_factors"],
+            item_factors=parameters["item_factors"],
+        )

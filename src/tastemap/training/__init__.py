@@ -1,0 +1,1 @@
+"""Recipes and the methods that turn ratings into models."""

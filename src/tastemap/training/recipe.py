@@ -1,0 +1,100 @@
+"""What every recipe is: hyper-parameters with a ``fit``."""
+
+from __future__ import annotations
+
+import time
+from abc import ABC, abstractmethod
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, ClassVar
+
+from tastemap.data.ratings import Ratings
+from tastemap.errors import ConfigError, DataError
+from tastemap.models.protocol import Model
+from tastemap.training.history import OnEpoch, TrainingHistory
+
+if TYPE_CHECKING:
+    from tastemap.recommender import Recommender
+
+
+@dataclass(frozen=True, kw_only=True)
+class Recipe(ABC):
+    """Hyper-parameters of one way to fit ratings; holds no data and no state."""
+
+    name: ClassVar[str]
+    """The name of the recipe on the command line and in a model folder."""
+    keeps_checkpoints: ClassVar[bool] = False
+    """Whether `fit` can be given a checkpoint folder."""
+
+    def fit(
+        self,
+        train: Ratings,
+        valid: Ratings | None = None,
+        *,
+        seed: int = 0,
+        on_epoch: OnEpoch | None = None,
+        checkpoint: str | Path | None = None,
+    ) -> Recommender:
+        """Train on ratings.
+
+        Args:
+            train: the ratings to learn from.
+            valid: ratings to measure the learning curve on, over the same vocabularies. Nothing
+                is learnt or chosen from them.
+            seed: of everything random; the same seed gives the same model.
+            on_epoch: called after each epoch with an `Epoch`.
+            checkpoint: a folder that keeps the state of training after each epoch. When it holds
+                one of the same recipe, seed and ratings, training goes on from there.
+
+        Returns:
+            The fitted model with its ids, titles and history.
+
+        Raises:
+            DataError: there are no training ratings, or ``valid`` has other vocabularies.
+            ConfigError: the seed is negative, or the recipe keeps no checkpoints.
+            TrainingError: training diverged, or the checkpoint is of something else.
+            MissingExtraError: the recipe needs a library that is not installed.
+        """
+        from tastemap.recommender import Recommender
+
+        if not len(train):
+            raise DataError("there are no ratings to train on")
+        if valid is not None and (
+            valid.user_ids != train.user_ids or valid.item_ids != train.item_ids
+        ):
+            raise DataError(
+                "training and validation ratings have different ids: "
+                "make both from one table with tastemap.split"
+            )
+        if seed < 0:
+            raise ConfigError(f"seed must not be negative, got {seed}")
+        if checkpoint is not None and not self.keeps_checkpoints:
+            raise ConfigError(f"{type(self).__name__} is solved in one go and keeps no checkpoints")
+        started = time.perf_counter()
+        model, history = self._train(
+            train,
+            valid,
+            seed=seed,
+            on_epoch=on_epoch,
+            checkpoint=None if checkpoint is None else Path(checkpoint),
+        )
+        return Recommender(
+            model=model,
+            ratings=train,
+            recipe=self,
+            seed=seed,
+            history=history,
+            seconds=time.perf_counter() - started,
+        )
+
+    @abstractmethod
+    def _train(
+        self,
+        train: Ratings,
+        valid: Ratings | None,
+        *,
+        seed: int,
+        on_epoch: OnEpoch | None,
+        checkpoint: Path | None,
+    ) -> tuple[Model, TrainingHistory]:
+        """Do the work of `fit` on checked arguments."""
