@@ -1,0 +1,71 @@
+"""From a table of ratings to a model you can trust, read and serve.
+
+Every public name is loaded when it is first used, so that ``import tastemap`` costs nothing.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from tastemap import plots as plots
+    from tastemap.data import splits as split
+    from tastemap.data.audit import audit as audit
+    from tastemap.data.datasets import load_dataset as load_dataset
+    from tastemap.data.download import download_dataset as download_dataset
+    from tastemap.data.ratings import Ratings as Ratings
+    from tastemap.data.readers import read_ratings as read_ratings
+    from tastemap.evaluation.evaluate import compare as compare
+    from tastemap.evaluation.evaluate import evaluate as evaluate
+    from tastemap.explanation.crosstab import crosstab as crosstab
+    from tastemap.progress import progress_bar as progress_bar
+    from tastemap.recommender import Recommender as Recommender
+    from tastemap.recommender import load as load
+    from tastemap.report import write_report as write_report
+    from tastemap.training.baselines import BiasesOnly as BiasesOnly
+    from tastemap.training.baselines import GlobalMean as GlobalMean
+    from tastemap.training.gradient_recipes import BiasedMF as BiasedMF
+    from tastemap.training.gradient_recipes import DotProduct as DotProduct
+    from tastemap.training.gradient_recipes import NeuralNet as NeuralNet
+
+# public name -> where it lives; a name that is a module has no attribute.
+_HOMES: dict[str, tuple[str, str | None]] = {
+    "BiasedMF": ("tastemap.training.gradient_recipes", "BiasedMF"),
+    "BiasesOnly": ("tastemap.training.baselines", "BiasesOnly"),
+    "DotProduct": ("tastemap.training.gradient_recipes", "DotProduct"),
+    "GlobalMean": ("tastemap.training.baselines", "GlobalMean"),
+    "NeuralNet": ("tastemap.training.gradient_recipes", "NeuralNet"),
+    "Ratings": ("tastemap.data.ratings", "Ratings"),
+    "Recommender": ("tastemap.recommender", "Recommender"),
+    "audit": ("tastemap.data.audit", "audit"),
+    "compare": ("tastemap.evaluation.evaluate", "compare"),
+    "crosstab": ("tastemap.explanation.crosstab", "crosstab"),
+    "download_dataset": ("tastemap.data.download", "download_dataset"),
+    "errors": ("tastemap.errors", None),
+    "evaluate": ("tastemap.evaluation.evaluate", "evaluate"),
+    "load": ("tastemap.recommender", "load"),
+    "load_dataset": ("tastemap.data.datasets", "load_dataset"),
+    "plots": ("tastemap.plots", None),
+    "progress_bar": ("tastemap.progress", "progress_bar"),
+    "read_ratings": ("tastemap.data.readers", "read_ratings"),
+    "split": ("tastemap.data.splits", None),
+    "write_report": ("tastemap.report", "write_report"),
+}
+
+__all__ = sorted(_HOMES)
+__version__ = "0.1.0"
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOMES:
+        raise AttributeError(f"module 'tastemap' has no attribute {name!r}")
+    module, attribute = _HOMES[name]
+    loaded = importlib.import_module(module)
+    value = loaded if attribute is None else getattr(loaded, attribute)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return __all__

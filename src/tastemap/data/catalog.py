@@ -65,14 +65,19 @@ class Catalog:
         if not self.has_titles:
             return [str(raw) for raw in raws]
         titles = self.table.column(TITLE).to_pylist()
-        return [str(raw) if title is None else title for raw, title in zip(raws, titles, strict=True)]
+        pairs = zip(raws, titles, strict=True)
+        return [str(raw) if title is None else str(title) for raw, title in pairs]
 
     @cached_property
     def _codes_of_title(self) -> dict[str, list[int]]:
         codes: dict[str, list[int]] = {}
         for code, title in enumerate(self.titles if self.has_titles else []):
-            codes.setdefault(title, []).append(code)
+            codes.setdefault(_folded(title), []).append(code)
         return codes
+
+    def codes_of_title(self, title: object) -> list[int]:
+        """Codes of the items with exactly this title, runs of blanks counted as one."""
+        return self._codes_of_title.get(_folded(title), []) if isinstance(title, str) else []
 
     def title(self, code: int) -> str:
         """What to call the item with this code."""
@@ -88,7 +93,7 @@ class Catalog:
         code = self.item_ids.find(item)
         if code != UNKNOWN:
             return code
-        codes = self._codes_of_title.get(item, []) if isinstance(item, str) else []
+        codes = self.codes_of_title(item)
         if len(codes) == 1:
             return codes[0]
         if codes:
@@ -97,10 +102,12 @@ class Catalog:
         raise self.item_ids.unknown(item, self.titles if self.has_titles else ())
 
     def search(self, text: str, n: int = 10) -> list[int]:
-        """Codes of the items whose title is most like ``text``, best first."""
+        """Codes of the items whose title (or raw id) is most like ``text``, best first."""
+        if not self.has_titles:
+            return [self.titles.index(raw) for raw in nearest(text, self.titles, n)]
         found: list[int] = []
         for title in nearest(text, self.titles, n):
-            found += self._codes_of_title.get(title, [])
+            found += self.codes_of_title(title)
         return found[:n]
 
     def matches(self, wanted: Wanted) -> Mask:
@@ -128,6 +135,10 @@ class Catalog:
     def take(self, codes: Int64s | Sequence[int]) -> pa.Table:
         """Rows of metadata for these codes."""
         return self.table.take(pa.array(codes, pa.int64()))
+
+
+def _folded(title: str) -> str:
+    return " ".join(title.split())
 
 
 def _fits(column: pa.ChunkedArray, value: Any) -> Mask:

@@ -1,6 +1,6 @@
 """Mean plus a bias for each user and each item.
 
-    r̂(u, i) = μ + b_u + c_i
+r̂(u, i) = μ + b_u + c_i
 """
 
 from __future__ import annotations

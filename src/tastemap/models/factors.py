@@ -1,6 +1,6 @@
 """Matrix factorization: a dot product of factors, with or without biases.
 
-    r̂(u, i) = μ + b_u + c_i + p_u · q_i
+r̂(u, i) = μ + b_u + c_i + p_u · q_i
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """A neural network on the factors of a user and an item, side by side.
 
-    h_0 = [p_u, q_i];  h_l = relu(h_{l-1} W_l + a_l);  r̂(u, i) = μ + h_L w + a
+h_0 = [p_u, q_i];  h_l = relu(h_{l-1} W_l + a_l);  r̂(u, i) = μ + h_L w + a
 """
 
 from __future__ import annotations

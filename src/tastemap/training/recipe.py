@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import time
 from abc import ABC, abstractmethod
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 from tastemap.data.ratings import Ratings
 from tastemap.errors import ConfigError, DataError
@@ -78,14 +79,20 @@ class Recipe(ABC):
             on_epoch=on_epoch,
             checkpoint=None if checkpoint is None else Path(checkpoint),
         )
-        return Recommender(
-            model=model,
-            ratings=train,
-            recipe=self,
-            seed=seed,
-            history=history,
-            seconds=time.perf_counter() - started,
+        seconds = time.perf_counter() - started
+        return Recommender.of(
+            model, train, valid, recipe=self, seed=seed, history=history, seconds=seconds
         )
+
+    @classmethod
+    def from_settings(cls, settings: Mapping[str, Any]) -> Self:
+        """The recipe whose fields are ``settings``, as a manifest holds them.
+
+        Raises:
+            TypeError: a setting is not one of the recipe's.
+            ConfigError: a setting is out of its range.
+        """
+        return cls(**{name: _with_tuples(value) for name, value in settings.items()})
 
     @abstractmethod
     def _train(
@@ -98,3 +105,8 @@ class Recipe(ABC):
         checkpoint: Path | None,
     ) -> tuple[Model, TrainingHistory]:
         """Do the work of `fit` on checked arguments."""
+
+
+def _with_tuples(value: Any) -> Any:
+    """JSON knows lists only; recipes hold tuples, so that they cannot change."""
+    return tuple(_with_tuples(one) for one in value) if isinstance(value, list) else value

@@ -1,0 +1,163 @@
+"""What a `Recommender` answers with."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from tastemap.arrays import AnyArray, Mask, Values
+from tastemap.tables import Table
+
+MODEL, ITEM_BIAS, USER_BIAS, GLOBAL_MEAN = range(4)
+SOURCES = ("model", "item bias", "user bias", "global mean")
+"""What a prediction was made from, in the order of falling back: the model, where user and item
+have training ratings; mean + item bias, where the user has none; mean + user bias, where the item
+has none; the mean, where neither has."""
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class PairPredictions:
+    """Predictions by code, before ids and titles are put to them.
+
+    Attributes:
+        values: predicted ratings, clipped to the scale, shape (n,).
+        unclipped: the same before clipping, shape (n,).
+        source: index into `SOURCES` of each, shape (n,), uint8.
+    """
+
+    values: Values
+    unclipped: Values
+    source: AnyArray
+
+    @property
+    def clipped(self) -> Mask:
+        """Which predictions were outside the scale, shape (n,)."""
+        return self.values != self.unclipped
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class Prediction(Table):
+    """Predicted ratings of pairs.
+
+    Attributes:
+        users: raw user ids, n of them.
+        items: raw item ids.
+        titles: what the items are called.
+        pairs: the predictions, shape (n,).
+        scale: smallest and largest rating.
+    """
+
+    users: Sequence[Any]
+    items: Sequence[Any]
+    titles: Sequence[str]
+    pairs: PairPredictions
+    scale: tuple[float, float]
+
+    @property
+    def values(self) -> Values:
+        """Predicted ratings in units of the ratings, clipped to the scale, shape (n,)."""
+        return self.pairs.values
+
+    @property
+    def sources(self) -> list[str]:
+        """What each prediction was made from: one of `SOURCES`."""
+        return [SOURCES[code] for code in self.pairs.source]
+
+    def __float__(self) -> float:
+        if len(self.values) != 1:
+            raise TypeError(f"{len(self.values)} predictions are not one number: use .values")
+        return float(self.values[0])
+
+    def columns(self) -> dict[str, Any]:
+        """User, item, title, prediction, and what it was made from."""
+        return {
+            "user": self.users,
+            "item": self.items,
+            "title": self.titles,
+            "prediction": self.values,
+            "made_from": self.sources,
+        }
+
+    @property
+    def notes(self) -> list[str]:
+        """How many predictions fell back, and how many were clipped."""
+        notes = []
+        counts = np.bincount(self.pairs.source, minlength=len(SOURCES))
+        fell_back = [f"{counts[k]:,} from the {SOURCES[k]}" for k in range(1, 4) if counts[k]]
+        if fell_back:
+            notes.append("without training ratings of user or item: " + ", ".join(fell_back))
+        n_clipped = int(self.pairs.clipped.sum())
+        if n_clipped:
+            low, high = self.scale
+            notes.append(f"{n_clipped:,} outside the scale, shown as {low:g} or {high:g}")
+        return notes
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class Recommendations(Table):
+    """The items a user would rate highest, best first.
+
+    Attributes:
+        users: raw user id of each row; one user's rows stand together.
+        ranks: 1 for the best.
+        items, titles: raw ids and names of the items.
+        scores: predicted ratings, clipped to the scale.
+        filtered: how many items were left out, by reason.
+        remarks: what else to know, such as a user without training ratings.
+    """
+
+    users: Sequence[Any]
+    ranks: Sequence[int]
+    items: Sequence[Any]
+    titles: Sequence[str]
+    scores: Values
+    filtered: dict[str, int]
+    remarks: tuple[str, ...] = ()
+
+    def columns(self) -> dict[str, Any]:
+        """User, rank, item, title and score."""
+        return {
+            "user": self.users,
+            "rank": self.ranks,
+            "item": self.items,
+            "title": self.titles,
+            "score": self.scores,
+        }
+
+    @property
+    def notes(self) -> list[str]:
+        """What was left out, and remarks."""
+        left_out = [f"{count:,} {reason}" for reason, count in self.filtered.items() if count]
+        lines = ["left out: " + ", ".join(left_out)] if left_out else []
+        return lines + list(self.remarks)
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class SimilarItems(Table):
+    """The items most like another, best first.
+
+    Attributes:
+        of: raw id of the item each row is compared with.
+        ranks: 1 for the most similar.
+        items, titles: raw ids and names.
+        similarities: cosine of the item vectors, -1 to 1.
+    """
+
+    of: Sequence[Any]
+    ranks: Sequence[int]
+    items: Sequence[Any]
+    titles: Sequence[str]
+    similarities: Values
+
+    def columns(self) -> dict[str, Any]:
+        """Item compared with, rank, item, title and similarity."""
+        return {
+            "of": self.of,
+            "rank": self.ranks,
+            "item": self.items,
+            "title": self.titles,
+            "similarity": self.similarities,
+        }
