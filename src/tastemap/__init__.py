@@ -53,7 +53,28 @@ _HOMES: dict[str, tuple[str, str | None]] = {
     "write_report": ("tastemap.report", "write_report"),
 }
 
-__all__ = sorted(_HOMES)
+__all__ = [
+    "BiasedMF",
+    "BiasesOnly",
+    "DotProduct",
+    "GlobalMean",
+    "NeuralNet",
+    "Ratings",
+    "Recommender",
+    "audit",
+    "compare",
+    "crosstab",
+    "download_dataset",
+    "errors",
+    "evaluate",
+    "load",
+    "load_dataset",
+    "plots",
+    "progress_bar",
+    "read_ratings",
+    "split",
+    "write_report",
+]
 __version__ = "0.1.0"
 
 

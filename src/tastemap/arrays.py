@@ -32,9 +32,13 @@ def frozen(values: ArrayLike, dtype: DTypeLike) -> AnyArray:
     An array that is so already is given back as it is; anything else is copied, so that nobody
     can change the result through another name.
     """
-    if isinstance(values, np.ndarray) and values.dtype == dtype:
-        if values.flags.c_contiguous and not values.flags.writeable:
-            return values
+    if (
+        isinstance(values, np.ndarray)
+        and values.dtype == dtype
+        and values.flags.c_contiguous
+        and not values.flags.writeable
+    ):
+        return values
     array = np.array(values, dtype=dtype, order="C")
     array.flags.writeable = False
     return array
@@ -51,9 +55,9 @@ def top_n(scores: AnyArray, n: int) -> Int64s:
         Positions, shape (m,), where m is ``n`` or the number of scores that are not NaN.
     """
     candidates = np.flatnonzero(~np.isnan(scores))
-    if n < len(candidates):
+    if 0 < n < len(candidates):
         # Everything at or above the n-th largest, so that ties at the border are all looked at.
         border = np.partition(scores[candidates], len(candidates) - n)[len(candidates) - n]
-        candidates = candidates[scores[candidates] >= border] if n else candidates[:0]
+        candidates = candidates[scores[candidates] >= border]
     order = np.argsort(-scores[candidates], kind="stable")[:n]
     return candidates[order].astype(np.int64)

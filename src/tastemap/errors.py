@@ -1,7 +1,7 @@
 """Every error tastemap raises, in one tree.
 
 TastemapError
-├── DataError (ValueError)            a file or table is not a ratings table: names file, line, value
+├── DataError (ValueError)            a file or table is no ratings table: names file, line, value
 ├── ConfigError (ValueError)          a setting is out of its range: names the setting and the range
 ├── UnknownIdError (KeyError)         an id nobody has seen: names the nearest known ones
 │   ├── UnknownUserError

@@ -147,7 +147,7 @@ def _read_manifest(folder: Path) -> dict[str, Any]:
     if not folder.is_dir():
         raise ModelFolderError(f"there is no model folder {folder}")
     try:
-        manifest = json.loads(path.read_text(encoding="utf-8"))
+        manifest: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError as error:
         raise ModelFolderError(f"{folder} is not a model folder: it has no {MANIFEST}") from error
     except (OSError, ValueError) as error:
@@ -193,9 +193,8 @@ def _exchange(new: Path, old: Path) -> None:
     swap = 2  # RENAME_EXCHANGE on Linux, RENAME_SWAP on macOS
     name = "renameat2" if sys.platform == "linux" else "renameatx_np"
     rename = getattr(library, name, None)
-    if rename is not None:
-        if rename(here, os.fsencode(new), here, os.fsencode(old), swap) == 0:
-            return
+    if rename is not None and rename(here, os.fsencode(new), here, os.fsencode(old), swap) == 0:
+        return
     # Elsewhere, and on file systems that cannot swap: between these two steps the old folder has
     # another name for an instant.
     aside = new.with_name(new.name + "-old")

@@ -44,9 +44,8 @@ if TYPE_CHECKING:
     from tastemap.explanation.components import Components
     from tastemap.explanation.why import Explanation
 
-MODELS: dict[str, type[Model]] = {
-    kind.kind: kind for kind in (BiasModel, FactorModel, NetworkModel)
-}
+_KINDS: tuple[type[Model], ...] = (BiasModel, FactorModel, NetworkModel)
+MODELS: dict[str, type[Model]] = {model.kind: model for model in _KINDS}
 """Kinds of model a folder may hold: loading never imports a name it finds in a file."""
 
 _SCORES_AT_ONCE = 1 << 24

@@ -35,7 +35,8 @@ class PairPredictions:
     @property
     def clipped(self) -> Mask:
         """Which predictions were outside the scale, shape (n,)."""
-        return self.values != self.unclipped
+        outside: Mask = self.values != self.unclipped
+        return outside
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)

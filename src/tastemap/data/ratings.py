@@ -8,6 +8,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 import numpy as np
+from numpy.typing import DTypeLike
 
 from tastemap.arrays import Codes, Int64s, Mask, Values, frozen
 from tastemap.data.catalog import Catalog
@@ -75,7 +76,7 @@ class Ratings:
 
     def __post_init__(self) -> None:
         n = len(self.values)
-        kinds = {"users": np.int32, "items": np.int32, "values": np.float32}
+        kinds: dict[str, DTypeLike] = {"users": np.int32, "items": np.int32, "values": np.float32}
         kinds |= {"times": np.int64, "weights": np.float32}
         for name, kind in kinds.items():
             column = getattr(self, name)
@@ -171,7 +172,7 @@ class Ratings:
 
     @cached_property
     def fingerprint(self) -> str:
-        """SHA-256 of ids, codes, values, times and weights in order: names exactly these ratings."""
+        """SHA-256 of ids, codes, values, times and weights in order: names these ratings."""
         sums = hashlib.sha256()
         sums.update(self.user_ids.digest().encode())
         sums.update(self.item_ids.digest().encode())

@@ -94,10 +94,11 @@ def _notes(evaluations: Sequence[Evaluation]) -> list[str]:
         notes.append(
             f"{share:.1%} of rows have a user or item without training ratings: {', '.join(parts)}"
         )
-    for one in evaluations:
-        if one.overlap:
-            notes.append(f"{one.model}: {one.overlap:,} test rows were also trained on")
-    return notes
+    return notes + [
+        f"{one.model}: {one.overlap:,} test rows were also trained on"
+        for one in evaluations
+        if one.overlap
+    ]
 
 
 def evaluate(model: Recommender, test: Ratings) -> Evaluation:

@@ -22,10 +22,14 @@ class Model(Protocol):
     kind: ClassVar[str]
 
     @property
-    def n_users(self) -> int: ...
+    def n_users(self) -> int:
+        """Number of user codes."""
+        ...
 
     @property
-    def n_items(self) -> int: ...
+    def n_items(self) -> int:
+        """Number of item codes."""
+        ...
 
     def predict_pairs(self, users: Codes, items: Codes) -> Values:
         """Predicted rating of each pair, both of shape (n,), in units of the ratings."""

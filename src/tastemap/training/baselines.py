@@ -8,7 +8,7 @@ from typing import ClassVar
 
 import numpy as np
 
-from tastemap.arrays import Float64s
+from tastemap.arrays import Codes, Float64s
 from tastemap.data.ratings import Ratings
 from tastemap.errors import ConfigError
 from tastemap.models.bias import BiasModel
@@ -31,8 +31,11 @@ class GlobalMean(Recipe):
         on_epoch: OnEpoch | None,
         checkpoint: Path | None,
     ) -> tuple[BiasModel, TrainingHistory]:
-        nothing = np.zeros(train.n_users), np.zeros(train.n_items)
-        model = BiasModel(mean=train.mean, user_bias=nothing[0], item_bias=nothing[1])
+        model = BiasModel(
+            mean=train.mean,
+            user_bias=np.zeros(train.n_users, np.float32),
+            item_bias=np.zeros(train.n_items, np.float32),
+        )
         return model, TrainingHistory()
 
 
@@ -79,15 +82,20 @@ class BiasesOnly(Recipe):
         residual = train.values - train.mean
         user_bias, item_bias = np.zeros(train.n_users), np.zeros(train.n_items)
 
-        def damped(codes: np.ndarray, rest: Float64s, n: int, damping: float) -> Float64s:
+        def damped(codes: Codes, rest: Float64s, n: int, damping: float) -> Float64s:
             # b = Σ w (r - rest) / (damping + Σ w), 0 where there is nothing to divide by
             total = np.bincount(codes, weights * rest, minlength=n)
             count = np.bincount(codes, weights, minlength=n) + damping
-            return np.divide(total, count, out=np.zeros(n), where=count > 0)
+            bias: Float64s = np.divide(total, count, out=np.zeros(n), where=count > 0)
+            return bias
 
         for _ in range(self.sweeps):
             rest = residual - user_bias[train.users]
             item_bias = damped(train.items, rest, train.n_items, self.item_damping)
             rest = residual - item_bias[train.items]
             user_bias = damped(train.users, rest, train.n_users, self.user_damping)
-        return BiasModel(mean=train.mean, user_bias=user_bias, item_bias=item_bias)
+        return BiasModel(
+            mean=train.mean,
+            user_bias=user_bias.astype(np.float32),
+            item_bias=item_bias.astype(np.float32),
+        )
