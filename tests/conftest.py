@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import numpy as np
 import pyarrow as pa
 import pytest
-from tastemap.data.splits import Split
 
 import tastemap as tm
 from tastemap.data.catalog import Catalog
 from tastemap.data.ratings import Ratings
 from tastemap.data.vocabulary import Vocabulary
 from tastemap.recommender import Recommender
+
+if TYPE_CHECKING:
+    from tastemap.data.splits import Split
 
 SCRIPT = "<script>alert(1)</script>"
 

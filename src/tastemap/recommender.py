@@ -512,7 +512,10 @@ def _at_least(name: str, value: int, least: int) -> None:
 def _words(wanted: Wanted) -> str:
     def word(value: Any) -> str:
         if isinstance(value, tuple) and len(value) == 2:
-            return " to ".join("any" if end is None else str(end) for end in value)
+            low, high = value
+            if low is None or high is None:
+                return f"from {low}" if high is None else f"up to {high}"
+            return f"{low} to {high}"
         if isinstance(value, list | tuple | set | frozenset):
             return " or ".join(str(one) for one in value)
         return str(value)

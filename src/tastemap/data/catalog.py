@@ -155,7 +155,8 @@ def _fits(column: pa.ChunkedArray, value: Any) -> Mask:
     values = list(value) if isinstance(value, list | tuple | set | frozenset) else [value]
     if _is_text(column.type):
         # "Comedy" fits "Comedy|Drama": the separator goes around both sides.
-        fenced = pc.binary_join_element_wise("", column.cast(pa.large_string()), "", "|")
+        edge, bar = pa.scalar("", pa.large_string()), pa.scalar("|", pa.large_string())
+        fenced = pc.binary_join_element_wise(edge, column.cast(pa.large_string()), edge, bar)
         masks = [_as_mask(pc.match_substring(fenced, f"|{one}|")) for one in values]
         return np.logical_or.reduce(masks) if masks else np.zeros(len(column), np.bool_)
     return _as_mask(pc.is_in(column, value_set=pa.array(values, column.type)))

@@ -1,0 +1,200 @@
+import numpy as np
+import pytest
+from tests.conftest import SCRIPT, make_ratings
+
+import tastemap as tm
+from tastemap.data.ratings import Ratings
+from tastemap.errors import ConfigError, NotFittedFor, UnknownItemError, UnknownUserError
+from tastemap.models.factors import FactorModel
+from tastemap.recommender import Recommender
+from tastemap.training.baselines import BiasesOnly
+from tastemap.training.history import TrainingHistory
+
+
+def with_factors(train: Ratings, seed: int = 1) -> Recommender:
+    """A model with known, hand-made factors: the recommender is what is tested."""
+    random = np.random.default_rng(seed)
+    model = FactorModel(
+        mean=train.mean,
+        user_bias=random.normal(size=train.n_users).astype(np.float32),
+        item_bias=random.normal(size=train.n_items).astype(np.float32),
+        user_factors=random.normal(size=(train.n_users, 3)).astype(np.float32),
+        item_factors=random.normal(size=(train.n_items, 3)).astype(np.float32),
+    )
+    return Recommender.of(
+        model, train, None, recipe=BiasesOnly(), seed=0, history=TrainingHistory(), seconds=0.0
+    )
+
+
+@pytest.fixture
+def model(small: Ratings) -> Recommender:
+    return with_factors(small)
+
+
+def test_one_pair_is_the_equation_clipped_to_the_scale(model: Recommender) -> None:
+    fitted = model.model
+    user, item = 1, 3
+    score = (
+        fitted.mean
+        + fitted.user_bias[user]
+        + fitted.item_bias[item]
+        + fitted.user_factors[user] @ fitted.item_factors[item]
+    )
+    prediction = model.predict(20, 4)
+    assert prediction.pairs.unclipped[0] == pytest.approx(score, abs=1e-5)
+    assert float(prediction) == pytest.approx(np.clip(score, 1, 5), abs=1e-5)
+    assert prediction.sources == ["model"]
+
+
+def test_a_title_is_as_good_as_an_id(model: Recommender) -> None:
+    assert float(model.predict(20, "Alien (1979)")) == float(model.predict(20, 1))
+    assert float(model.predict(20, "Alien  (1979)")) == float(model.predict(20, 1))
+    assert model.predict(20, SCRIPT).items == [3]
+
+
+def test_pairs_broadcast_one_user_or_one_item(model: Recommender) -> None:
+    one_by_one = [float(model.predict(user, 5)) for user in (10, 20, 30)]
+    assert model.predict([10, 20, 30], 5).values.tolist() == one_by_one
+    assert model.predict([10, 20, 30], [5, 5, 5]).values.tolist() == one_by_one
+    assert len(model.predict(10)) == 5
+    every = model.predict([10, 20])
+    assert every.users == [10] * 5 + [20] * 5
+    assert every.values[5:].tolist() == model.predict(20).values.tolist()
+    with pytest.raises(ConfigError, match="2 users and 3 items are not pairs"):
+        model.predict([10, 20], [1, 2, 3])
+
+
+def test_newcomers_fall_back_in_the_documented_order_and_the_result_says_so(
+    model: Recommender,
+) -> None:
+    prediction = model.predict([10, 99, 10, 99], [1, 1, 77, 77])
+    assert prediction.sources == ["model", "item bias", "user bias", "global mean"]
+    fallback = model.fallback
+    expected = [
+        fallback.mean + fallback.item_bias[0],
+        fallback.mean + fallback.user_bias[0],
+        fallback.mean,
+    ]
+    np.testing.assert_allclose(prediction.pairs.unclipped[1:], expected, atol=1e-6)
+    assert "1 from the item bias, 1 from the user bias, 1 from the global mean" in str(prediction)
+
+
+def test_a_code_without_training_ratings_falls_back_too(small: Ratings) -> None:
+    without_heat = small.take(small.items != 3)
+    prediction = with_factors(without_heat).predict(20, 4)
+    assert prediction.sources == ["user bias"]
+
+
+def test_a_slip_in_a_title_or_an_id_of_another_type_is_an_error(model: Recommender) -> None:
+    with pytest.raises(UnknownItemError, match="did you mean 'Alien"):
+        model.predict(10, "Alein (1979)")
+    with pytest.raises(UnknownUserError, match="user ids are integers here, such as 10"):
+        model.predict("10", 1)
+    with pytest.raises(
+        UnknownItemError, match=r"2 items are called 'Heat .1995.': use an id, 4, 5"
+    ):
+        model.predict(10, "Heat (1995)")
+
+
+def test_clipping_is_told(model: Recommender) -> None:
+    everything = model.predict([10, 20, 30, 40, 50, 60])
+    n = int(everything.pairs.clipped.sum())
+    assert n > 0
+    assert f"{n} outside the scale, shown as 1 or 5" in str(everything)
+
+
+def test_recommendations_are_the_unseen_items_best_first(model: Recommender) -> None:
+    result = model.recommend(20, 10)
+    assert set(result.items) == {3, 5}
+    scores = model.model.predict_users(np.array([1]))[0]
+    assert result.items == sorted([3, 5], key=lambda item: -scores[item - 1])
+    assert result.ranks == [1, 2]
+    assert result.filtered["already rated"] == 3
+    assert "3 already rated" in str(result)
+    assert set(model.recommend(20, 10, seen=True).items) == {1, 2, 3, 4, 5}
+
+
+def test_filters_on_metadata_say_what_they_left_out(model: Recommender) -> None:
+    crime = model.recommend(30, include={"genres": "Crime"})
+    assert crime.items == [4]
+    assert crime.filtered["not genres Crime"] == 4
+    old = model.recommend(30, include={"year": (None, 1990)}, exclude={"genres": "Comedy"})
+    assert old.items == [1]
+    assert "2 not year up to 1990" in str(old)
+    either = model.recommend(40, include={"genres": ["Comedy", "Crime"]})
+    assert set(either.items) == {2, 4}
+    with pytest.raises(ConfigError, match="no column 'genre': the columns are title, year, genres"):
+        model.recommend(30, include={"genre": "Crime"})
+
+
+def test_a_genre_is_matched_whole() -> None:
+    rows = [(1, 1, 3.0), (1, 2, 4.0), (2, 1, 5.0)]
+    model = with_factors(make_ratings(rows, metadata={"genres": ["Sci-Fi", "Sci-Fi-Noir|War"]}))
+    assert model.recommend(2, include={"genres": "Sci-Fi"}).items == []
+    assert model.recommend(2, include={"genres": "War"}).items == [2]
+
+
+def test_rarely_rated_items_can_be_left_out(model: Recommender) -> None:
+    assert model.recommend(20, min_ratings=3).items == [3]
+    assert model.recommend(20, min_ratings=3).filtered["with fewer than 3 training ratings"] == 2
+
+
+def test_a_batch_of_users_is_each_of_them_alone(model: Recommender) -> None:
+    batch = model.recommend([10, 20, 60], 2)
+    alone = [model.recommend(user, 2) for user in (10, 20, 60)]
+    assert batch.items == [item for one in alone for item in one.items]
+    assert batch.users == [10, 10, 20, 20, 60, 60]
+    scores = np.concatenate([one.scores for one in alone])
+    np.testing.assert_allclose(batch.scores, scores, atol=1e-5)
+
+
+def test_a_batch_goes_through_bounded_blocks(
+    model: Recommender, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    whole = model.recommend([10, 20, 30, 40, 50, 60], 3)
+    monkeypatch.setattr("tastemap.recommender._SCORES_AT_ONCE", 10)
+    assert model.recommend([10, 20, 30, 40, 50, 60], 3).to_dicts() == whole.to_dicts()
+
+
+def test_an_unknown_user_is_refused_and_a_user_without_ratings_is_told(small: Ratings) -> None:
+    model = with_factors(small.take(small.users != 5))
+    with pytest.raises(UnknownUserError, match="unknown user 7: there are 6 users"):
+        model.recommend(7)
+    result = model.recommend(60, 2)
+    assert "user 60 has no training ratings: ranked by item bias" in str(result)
+    best = np.argsort(-model.fallback.item_bias)[:2] + 1
+    assert result.items == best.tolist()
+
+
+def test_similar_items_are_ranked_by_cosine_and_leave_the_item_out(model: Recommender) -> None:
+    vectors = model.model.item_factors
+    unit = vectors / np.linalg.norm(vectors, axis=1, keepdims=True)
+    result = model.similar_items("Alien (1979)", 3)
+    order = [code for code in np.argsort(-(unit @ unit[0])) if code != 0][:3]
+    assert result.items == [code + 1 for code in order]
+    np.testing.assert_allclose(result.similarities, (unit @ unit[0])[order], atol=1e-6)
+    batch = model.similar_items([1, 2], 2)
+    assert batch.of == [1, 1, 2, 2]
+    assert batch.items[:2] == result.items[:2]
+
+
+def test_similarity_needs_item_vectors(small: Ratings) -> None:
+    with pytest.raises(NotFittedFor, match="a biases model has no item vectors"):
+        tm.BiasesOnly().fit(small).similar_items(1)
+
+
+def test_numbers_of_items_are_checked(model: Recommender) -> None:
+    with pytest.raises(ConfigError, match="n must be at least 0, got -1"):
+        model.recommend(10, -1)
+    assert len(model.recommend(10, 0)) == 0
+
+
+def test_string_ids_stay_strings() -> None:
+    model = with_factors(make_ratings([("a", "x1", 1.0), ("b", "x2", 5.0), ("b", "x1", 2.0)]))
+    assert model.recommend("a").items == ["x2"]
+    assert model.predict("newcomer", "x1").sources == ["item bias"]
+    with pytest.raises(UnknownUserError, match="user ids are strings here"):
+        model.predict(3, "x1")
+    named = with_factors(make_ratings([("alice", "x1", 1.0), ("bob", "x2", 5.0)]))
+    with pytest.raises(UnknownUserError, match="did you mean 'alice'"):
+        named.recommend("alise")
