@@ -1,0 +1,255 @@
+"""Delimited text: CSV, TSV and the ``::`` and ``|`` tables of the older MovieLens sets."""
+
+from __future__ import annotations
+
+import csv
+import io
+import re
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.csv
+
+from tastemap.data.files import File, Translated
+from tastemap.data.formats import SAMPLE, CannotRead, Source, not_utf8
+from tastemap.errors import ConfigError, DataError
+
+_SEPARATORS = ("::", "\t", ",", ";", "|", " ")
+_SPOKEN = {"\t": "tab", ",": "comma", " ": "blank"}
+_OF_SUFFIX = {".csv": ",", ".tsv": "\t", ".tab": "\t", ".psv": "|"}
+_STAND_IN = "\x1f"  # the "unit separator": what takes the place of a separator of several bytes
+_BREAK = re.compile(r"\r\n|\r|\n")
+_NUMBER = re.compile(r"\s*[+-]?(\d+([.,]\d*)?|[.,]\d+)([eE][+-]?\d+)?\s*")
+
+GENRES_OF_100K = (
+    *("unknown", "Action", "Adventure", "Animation", "Children's", "Comedy", "Crime"),
+    *("Documentary", "Drama", "Fantasy", "Film-Noir", "Horror", "Musical", "Mystery"),
+    *("Romance", "Sci-Fi", "Thriller", "War", "Western"),
+)
+"""The last columns of ``u.item``, 1 where a movie is of the genre."""
+
+_KNOWN_FILES: dict[tuple[str, int], tuple[str, ...]] = {
+    ("ratings.dat", 4): ("UserID", "MovieID", "Rating", "Timestamp"),
+    ("movies.dat", 3): ("MovieID", "title", "genres"),
+    ("u.data", 4): ("user id", "item id", "rating", "timestamp"),
+    ("u.item", 24): (
+        *("movie id", "title", "release date", "video release date", "IMDb URL"),
+        *GENRES_OF_100K,
+    ),
+}
+"""Files without a header whose columns are documented: name and number of columns -> names."""
+
+
+class Delimited(Source):
+    """Text with one row a line and a separator between columns.
+
+    Args:
+        file: the file.
+        head: its first bytes, decompressed.
+        sep: the separator; None to find out.
+        encoding: of the text.
+        decimal: the decimal mark, ``"."`` or ``","``.
+
+    Raises:
+        DataError: it is not text in this encoding, or has no rows.
+        ConfigError: the encoding is not known to Python.
+    """
+
+    unit = "line"
+    is_text = True
+
+    def __init__(
+        self, file: File, head: bytes, *, sep: str | None, encoding: str, decimal: str
+    ) -> None:
+        self.file = file
+        self.name, self.stem = file.name, file.stem
+        self.decimal = decimal
+        self.encoding = _checked(encoding)
+        _refuse_binary(file, head, encoding)
+        try:
+            text = head.decode(self.encoding, errors="replace")
+        except UnicodeError as error:
+            raise self._wrong_encoding(error) from error
+        if len(head) >= 1 << 18:
+            text = text[: text.rfind("\n") + 1] or text
+        self.sep = _found_separator(text, file.suffix) if sep is None else sep
+        first = next(((n, row) for n, row in _rows(io.StringIO(text, newline=""), self.sep)), None)
+        if first is None:
+            raise DataError(f"{file.name} holds only blank lines: it has no header and no rows")
+        self._find_columns(*first)
+
+    def _find_columns(self, lines: int, first: list[str]) -> None:
+        spoken = _SPOKEN.get(self.sep, self.sep)
+        known = _KNOWN_FILES.get(
+            ((self.file.member or self.file.path.name).split("/")[-1], len(first))
+        )
+        self._skip = 0
+        self.named = True
+        if not any(_NUMBER.fullmatch(cell) for cell in first) or _looks_named(first):
+            self._skip = lines
+            self.columns = tuple(cell.strip() for cell in first)
+            said = f"the names in line {lines}"
+        elif known is not None:
+            self.columns = known
+            said = "no header; the columns MovieLens documents for this file"
+        else:
+            self.named = False
+            self.columns = tuple(f"column {position}" for position in range(len(first)))
+            said = f"no header, as line {lines} holds numbers"
+        self.notes = (f"read {self.name} as text separated by {spoken}, with {said}",)
+
+    def read(self, kinds: Mapping[int, str]) -> pa.Table:  # noqa: D102
+        names = [str(position) for position in range(len(self.columns))]
+        types = {str(p): _ARROW_TYPES[kind] for p, kind in kinds.items() if kind != "time"}
+        translated = (self.sep, _STAND_IN) if len(self.sep.encode()) > 1 else None
+        try:
+            with self.file.open() as stream:
+                return pyarrow.csv.read_csv(
+                    Translated(stream, self.encoding, translated),
+                    pyarrow.csv.ReadOptions(
+                        column_names=names, skip_rows=self._skip, block_size=1 << 22
+                    ),
+                    pyarrow.csv.ParseOptions(
+                        delimiter=_STAND_IN if translated else self.sep,
+                        quote_char=False if translated else '"',
+                        newlines_in_values=not translated,
+                    ),
+                    pyarrow.csv.ConvertOptions(
+                        column_types=types,
+                        include_columns=[str(position) for position in kinds],
+                        null_values=[""],
+                        strings_can_be_null="text" in kinds.values(),
+                        decimal_point=self.decimal,
+                    ),
+                )
+        except pa.ArrowInvalid as error:
+            if "Empty CSV" in str(error):
+                return pa.table({str(p): pa.nulls(0, pa.string()) for p in kinds})
+            if "UTF8" in str(error) and self.encoding.startswith("utf-8"):
+                raise not_utf8(self.file) from error
+            raise CannotRead(str(error)) from error
+        except UnicodeError as error:
+            raise self._wrong_encoding(error) from error
+
+    def _wrong_encoding(self, error: UnicodeError) -> DataError:
+        return DataError(f"{self.name} is not in the encoding {self.encoding!r}: {error}")
+
+    def records(self) -> Iterator[tuple[int, list[Any]]]:  # noqa: D102
+        # Bytes that are not UTF-8 pass through here: the fast read has refused them already,
+        # unless they stand in columns nobody asked for.
+        wrong = "surrogateescape" if self.encoding.startswith("utf-8") else "strict"
+        before = 0
+        with self.file.open() as stream:
+            buffered = io.BufferedReader(_Readable(stream), 1 << 20)
+            text = io.TextIOWrapper(buffered, self.encoding, errors=wrong, newline="")
+            try:
+                for last, row in _rows(text, self.sep):
+                    if last > self._skip:
+                        yield last - sum(len(_BREAK.findall(cell)) for cell in row), row
+                    before = last
+            except UnicodeError as error:
+                raise self._wrong_encoding(error) from error
+            except csv.Error as error:
+                raise DataError(
+                    f"{self.name}, line {before + 1}: cannot be cut into columns ({error}): a "
+                    "quote is probably not closed"
+                ) from error
+
+    @property
+    def width(self) -> int:
+        """Columns each row must have."""
+        return len(self.columns)
+
+
+# Ids as dictionaries: each distinct id is kept once, exactly as it is written.
+_ARROW_TYPES = {
+    "id": pa.dictionary(pa.int32(), pa.string()),
+    "number": pa.float32(),
+    "text": pa.string(),
+}
+
+
+class _Readable(io.RawIOBase):
+    # What a buffered reader needs of a stream; Arrow's and zip's streams lack parts of it.
+    def __init__(self, stream: Any) -> None:
+        super().__init__()
+        self._stream = stream
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int:
+        part = self._stream.read(len(buffer))
+        buffer[: len(part)] = part
+        return len(part)
+
+
+def _rows(text: Any, sep: str) -> Iterator[tuple[int, list[str]]]:
+    # Number of the last line of each row that is not blank, and its cells.
+    if len(sep.encode()) > 1:
+        for number, line in enumerate(text, start=1):
+            if line := line.rstrip("\r\n"):
+                yield number, line.split(sep)
+        return
+    reader = csv.reader(text, delimiter=sep)
+    for row in reader:
+        if row:
+            yield reader.line_num, row
+
+
+def _found_separator(text: str, suffix: str) -> str:
+    best: tuple[Any, ...] = ()
+    chosen = _OF_SUFFIX.get(suffix, ",")
+    for rank, sep in enumerate(_SEPARATORS):
+        try:
+            widths = [len(row) for row, _ in zip(_cells(text, sep), range(SAMPLE), strict=False)]
+        except csv.Error:
+            continue
+        if not widths or widths[0] < 2:
+            continue
+        share = Counter(widths)[widths[0]] / len(widths)
+        hinted = _OF_SUFFIX.get(suffix) == sep and widths[0] > 2
+        score = (share > 0.5, hinted, sep != " ", share, widths[0], -rank)
+        if score > best:
+            best, chosen = score, sep
+    return chosen
+
+
+def _cells(text: str, sep: str) -> Iterator[list[str]]:
+    for _, row in _rows(io.StringIO(text, newline=""), sep):
+        yield row
+
+
+def _looks_named(first: list[str]) -> bool:
+    from tastemap.data.columns import known_roles
+
+    return len(known_roles(first)) > 1
+
+
+def _checked(encoding: str) -> str:
+    import codecs
+
+    try:
+        name = codecs.lookup(encoding).name
+    except LookupError:
+        raise ConfigError(
+            f"encoding={encoding!r} is not known to Python: use one such as utf-8, latin-1, cp1252"
+        ) from None
+    return "utf-8-sig" if name == "utf-8" else name
+
+
+def _refuse_binary(file: File, head: bytes, encoding: str) -> None:
+    if encoding.lower().replace("_", "-").startswith("utf-16"):
+        return
+    if head.startswith((b"\xff\xfe", b"\xfe\xff")):
+        raise DataError(f'{file.name} is not UTF-8 but UTF-16: pass encoding="utf-16"')
+    if head.startswith(b"SQLite format 3"):
+        raise DataError(f"{file.name} is a SQLite data base: export the ratings as CSV")
+    if b"\0" in head[:4096] and not encoding.lower().startswith("utf-32"):
+        at = head.index(b"\0")
+        raise DataError(
+            f"{file.name} is not text: byte 0x00 at offset {at}; give CSV, TSV, Parquet or "
+            "JSON lines"
+        )

@@ -1,0 +1,115 @@
+"""Users who rated an item more than once: found, and resolved by a named rule."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Literal, get_args
+
+import numpy as np
+
+from tastemap.arrays import Int64s
+from tastemap.data.formats import Source
+from tastemap.data.ratings import Ratings
+from tastemap.errors import DataError
+
+Rule = Literal["last", "mean", "error"]
+"""What to do with repeated pairs: keep the latest, average, or refuse."""
+
+RULES: tuple[str, ...] = get_args(Rule)
+
+
+def pair_keys(ratings: Ratings) -> Int64s:
+    """One number for each pair of user and item, shape (n_ratings,)."""
+    keys: Int64s = ratings.users.astype(np.int64)
+    keys *= ratings.n_items
+    keys += ratings.items
+    return keys
+
+
+def repeated_rows(ratings: Ratings) -> Int64s:
+    """Rows whose pair of user and item occurs more than once, in rising order."""
+    keys = pair_keys(ratings)
+    ordered = np.sort(keys)
+    again = ordered[1:][ordered[1:] == ordered[:-1]]
+    if not len(again):
+        return np.empty(0, np.int64)
+    repeated = np.unique(again)
+    found = np.searchsorted(repeated, keys)
+    found[found == len(repeated)] = 0
+    return np.flatnonzero(repeated[found] == keys)
+
+
+def resolve(ratings: Ratings, rule: Rule, table: Source) -> tuple[Ratings, str]:
+    """Leave one rating of each pair of user and item.
+
+    Args:
+        ratings: as read.
+        rule: ``"last"`` keeps the latest by time, of equal times or without times the last row.
+            ``"mean"`` puts the (weighted) mean of ratings, the mean of weights and the latest
+            time in the last row of the pair. ``"error"`` refuses.
+        table: where the rows come from, to name their lines.
+
+    Returns:
+        The ratings that are left, in order, and a sentence on what was done.
+
+    Raises:
+        DataError: the rule is ``"error"`` and a pair is repeated.
+    """
+    rows = repeated_rows(ratings)
+    if not len(rows):
+        return ratings, "no user rated an item twice"
+    keys = pair_keys(ratings)[rows]
+    pairs, group = np.unique(keys, return_inverse=True)
+    if rule == "error":
+        raise _repeated(ratings, rows[group == group[0]], len(pairs), table)
+    chosen, kept = _last(ratings, rows, group)
+    if rule == "mean":
+        ratings, kept = _averaged(ratings, rows, group)
+        chosen = "put the mean of each pair in its last row"
+    mask = np.ones(len(ratings), np.bool_)
+    mask[rows] = False
+    mask[kept] = True
+    said = (
+        f"{len(pairs):,} pairs of user and item occur more than once; rule {rule!r}: {chosen}, "
+        f"dropped {len(rows) - len(pairs):,} rows"
+    )
+    return ratings.take(mask), said
+
+
+def _repeated(ratings: Ratings, rows: Int64s, n_pairs: int, table: Source) -> DataError:
+    user = ratings.user_ids.raw(ratings.users[rows[0]])
+    item = ratings.item_ids.raw(ratings.items[rows[0]])
+    lines = table.lines_of([int(row) for row in rows[:5]])
+    listed = ", ".join(f"{line:,}" for line in lines) + (", ..." if len(rows) > 5 else "")
+    return DataError(
+        f"{table.name}: user {user!r} rated item {item!r} {len(rows)} times, in {table.unit}s "
+        f'{listed} ({n_pairs:,} such pairs in all); correct them, or pass duplicates="last" or '
+        '"mean"'
+    )
+
+
+def _last(ratings: Ratings, rows: Int64s, group: Int64s) -> tuple[str, Int64s]:
+    times = np.zeros(len(rows)) if ratings.times is None else ratings.times[rows]
+    order = np.lexsort((rows, times, group))
+    is_last = np.append(np.diff(group[order]) != 0, True)
+    kept = "row" if ratings.times is None else "by time"
+    return f"kept the last {kept} of each", rows[order[is_last]]
+
+
+def _averaged(ratings: Ratings, rows: Int64s, group: Int64s) -> tuple[Ratings, Int64s]:
+    counts = np.bincount(group)
+    last = np.zeros(len(counts), np.int64)
+    np.maximum.at(last, group, rows)
+    values, times, new_weights = ratings.values.copy(), ratings.times, ratings.weights
+    weights = np.ones(len(rows)) if ratings.weights is None else ratings.weights[rows]
+    total = np.bincount(group, weights)
+    values[last] = np.bincount(group, weights * ratings.values[rows]) / total
+    if new_weights is not None:
+        new_weights = new_weights.copy()
+        new_weights[last] = total / counts
+    if times is not None:
+        latest = np.full(len(counts), np.iinfo(np.int64).min)
+        np.maximum.at(latest, group, times[rows])
+        times = times.copy()
+        times[last] = latest
+    return replace(ratings, values=values, times=times, weights=new_weights), last

@@ -1,0 +1,76 @@
+"""Finding out what a table to read is: a frame, Parquet, JSON lines or delimited text."""
+
+from __future__ import annotations
+
+import codecs
+import os
+from collections.abc import Sequence
+from pathlib import Path
+
+import pyarrow as pa
+
+from tastemap.data.delimited import Delimited
+from tastemap.data.files import find_file
+from tastemap.data.formats import Frame, JsonLines, ParquetFile, Source
+from tastemap.errors import DataError
+
+
+def open_source(
+    source: object, *, wanted: Sequence[str], sep: str | None, encoding: str, decimal: str
+) -> Source:
+    """Find out what ``source`` is, and open it.
+
+    Args:
+        source: a path, or an object with the Arrow stream interface.
+        wanted: stems of the member to take from a zip of several files.
+        sep: what stands between columns of text; None to find out.
+        encoding: of delimited text.
+        decimal: the decimal mark of delimited text, ``"."`` or ``","``.
+
+    Raises:
+        DataError: it cannot be opened, or is nothing that is read.
+    """
+    if isinstance(source, str | os.PathLike):
+        return _open_path(source, wanted, sep, encoding, decimal)
+    kind = type(source).__name__
+    module = type(source).__module__.split(".")[0]
+    name = f"the {module} {kind}" if module not in ("builtins", "__main__") else f"the {kind}"
+    if not hasattr(source, "__arrow_c_stream__"):
+        hint = ": call .collect() first" if kind == "LazyFrame" else ""
+        raise DataError(
+            f"{name} is neither a path nor a table with the Arrow stream interface "
+            f"(pandas, polars, pyarrow, duckdb){hint}"
+        )
+    try:
+        return Frame(pa.table(source), name)
+    except (pa.ArrowException, TypeError, ValueError) as error:
+        raise DataError(
+            f"{name} cannot be turned into an Arrow table ({error}): give each column one kind "
+            "of value"
+        ) from error
+
+
+def _open_path(
+    source: str | os.PathLike[str],
+    wanted: Sequence[str],
+    sep: str | None,
+    encoding: str,
+    decimal: str,
+) -> Source:
+    text = os.fspath(source)
+    if text.startswith(("http://", "https://", "s3://", "gs://")):
+        raise DataError(f"{text} is an address: download the file first and give its path")
+    file = find_file(Path(text), wanted)
+    head = file.head()
+    if not head:
+        raise DataError(f"{file.name} is empty: it has no header and no rows")
+    if head.startswith(b"PAR1"):
+        return ParquetFile(file)
+    start = head.removeprefix(codecs.BOM_UTF8).lstrip()[:1]
+    if file.suffix in (".jsonl", ".ndjson", ".json") or start == b"{":
+        if start == b"[":
+            raise DataError(
+                f"{file.name} holds one JSON array: write one object a line (JSON lines) instead"
+            )
+        return JsonLines(file)
+    return Delimited(file, head, sep=sep, encoding=encoding, decimal=decimal)

@@ -1,0 +1,152 @@
+"""Reading ratings and items from files and frames."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Literal
+
+from tastemap.data.catalog import Catalog
+from tastemap.data.columns import Column, Taken, take_columns
+from tastemap.data.duplicates import RULES, Rule, resolve
+from tastemap.data.faults import first_fault
+from tastemap.data.formats import CannotRead, Source
+from tastemap.data.items import read_catalog
+from tastemap.data.opening import open_source
+from tastemap.data.ratings import Ratings
+from tastemap.data.values import as_numbers, as_times, encode_ids
+from tastemap.data.vocabulary import Vocabulary
+from tastemap.errors import ConfigError, DataError
+
+_KINDS = {"user": "id", "item": "id", "rating": "number", "weight": "number", "time": "time"}
+
+
+def read_ratings(
+    source: object,
+    items: object = None,
+    *,
+    user: Column = None,
+    item: Column = None,
+    rating: Column = None,
+    time: Column | Literal[False] = None,
+    weight: Column | Literal[False] = None,
+    duplicates: Rule = "last",
+    sep: str | None = None,
+    encoding: str = "utf-8",
+    decimal: str = ".",
+    name: str | None = None,
+) -> Ratings:
+    """Read a table of ratings, and what is known about the items.
+
+    Columns are found by their names (userId, user_id, user; movieId, item_id, product; rating,
+    score, stars; timestamp, time, date) or, in text without a header, by position: user, item,
+    rating, time. Whatever is guessed, resolved or left out stands in ``notes`` of the result.
+
+    Ids stay as they are. In text files ids become integers if all of them are plain integers
+    (no leading zero, no plus sign, at most 64 bits); blanks around ids are removed, and said.
+
+    Args:
+        source: the path of CSV, TSV, ``::``-separated text, Parquet or JSON lines, each also
+            packed with gzip, zstd or zip; or any table with the Arrow stream interface (pandas,
+            polars, pyarrow, duckdb). From a zip of several files the one called ratings is taken.
+        items: the table of items, in the same forms: an id column, a title, and further columns,
+            which are kept as metadata. May be the same zip as ``source``.
+        user: name of the column of user ids, or its position counted from 0; None to find it.
+        item: the same for item ids; also the name of the id column of ``items``, if it has it.
+        rating: the same for the ratings.
+        time: the same for times: seconds (or milli-, micro-, nanoseconds) since 1970, or ISO
+            dates, in UTC where they name no zone. False to read without times.
+        weight: the same for weights, all positive. False to read without weights.
+        duplicates: what to do where a user rated an item more than once: ``"last"`` keeps the
+            rating with the latest time (of equal times, or without times, the last row),
+            ``"mean"`` averages them, ``"error"`` refuses.
+        sep: separator of delimited text, such as ``";"``; None to find out.
+        encoding: of delimited text, such as ``"latin-1"``.
+        decimal: decimal mark of delimited text, ``"."`` or ``","``.
+        name: what to call the ratings in titles and reports; None for the name of the file.
+
+    Returns:
+        The ratings in the order of their rows, with the vocabularies of all users and items that
+        occur, in order of first appearance, and a catalog of those items.
+
+    Raises:
+        DataError: the file or frame cannot be read as ratings; the message names file, line and
+            value, and what to do.
+        ConfigError: an argument is outside its range.
+
+    Example:
+        >>> import pyarrow as pa
+        >>> table = pa.table({"user": ["a", "b"], "movie": [7, 7], "stars": [4.5, 3.0]})
+        >>> ratings = read_ratings(table)
+        >>> len(ratings), ratings.n_users, ratings.n_items
+        (2, 2, 1)
+        >>> print(ratings.notes[0])
+        columns: user = user, item = movie, rating = stars
+    """
+    if duplicates not in RULES:
+        raise ConfigError(f"duplicates={duplicates!r}: use one of {', '.join(map(repr, RULES))}")
+    if decimal not in (".", ","):
+        raise ConfigError(f'decimal={decimal!r}: use "." or ","')
+    if sep is not None and (not sep or "\n" in sep or '"' in sep or sep == decimal):
+        raise ConfigError(f"sep={sep!r} cannot separate columns")
+
+    def opened(table: object, *wanted: str) -> Source:
+        return open_source(table, wanted=wanted, sep=sep, encoding=encoding, decimal=decimal)
+
+    table = opened(source, "ratings", "rating")
+    given = {"user": user, "item": item, "rating": rating, "time": time, "weight": weight}
+    taken = take_columns(table, given)
+    ratings = _converted(table, taken)
+    ratings, said = resolve(ratings, duplicates, table)
+    notes = [*ratings.notes, said]
+    catalog = ratings.catalog
+    if items is not None:
+        about = opened(items, "movies", "items", "books", "products", "titles")
+        item_column = taken.positions["item"]
+        id_name = table.columns[item_column] if table.named else None
+        catalog, said_catalog = read_catalog(about, ratings.item_ids, id_name)
+        notes += said_catalog
+    return replace(ratings, catalog=catalog, name=name or table.stem, notes=tuple(notes))
+
+
+def _converted(table: Source, taken: Taken) -> Ratings:
+    positions = taken.positions
+    notes = [*table.notes, *taken.notes]
+    weights = times = None
+    try:
+        read = table.read({position: _KINDS[role] for role, position in positions.items()})
+        if not read.num_rows:
+            raise DataError(f"{table.name} holds no ratings: there is no row below the header")
+        # Taken out one by one, so that each is freed as soon as it is converted.
+        columns = {role: read.column(str(position)) for role, position in positions.items()}
+        del read
+        user_ids, users, said = encode_ids(columns.pop("user"), "user", table.is_text)
+        notes += said
+        item_ids, items, said = encode_ids(columns.pop("item"), "item", table.is_text)
+        notes += [*said, _said_kinds(user_ids, item_ids)]
+        values, said = as_numbers(columns.pop("rating"), "rating")
+        notes += said
+        if "time" in columns:
+            times, said = as_times(columns.pop("time"))
+            notes += said
+        if "weight" in columns:
+            weights, said = as_numbers(columns.pop("weight"), "weight")
+            notes += said
+    except CannotRead as error:
+        message = f"{table.name}: {error}; correct the table and read it again"
+        raise first_fault(table, positions) or DataError(message) from error
+    return Ratings(
+        users=users,
+        items=items,
+        values=values,
+        times=times,
+        weights=weights,
+        user_ids=user_ids,
+        item_ids=item_ids,
+        catalog=Catalog(item_ids),
+        notes=tuple(notes),
+    )
+
+
+def _said_kinds(user_ids: Vocabulary, item_ids: Vocabulary) -> str:
+    kinds = ["integers" if ids.holds_integers else "text" for ids in (user_ids, item_ids)]
+    return f"user ids are {kinds[0]}, item ids are {kinds[1]}"
