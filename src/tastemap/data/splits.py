@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 
 import numpy as np
 
-from tastemap.arrays import Mask
+from tastemap.arrays import Float64s, Int64s, Mask
 from tastemap.data.ratings import Ratings
-from tastemap.errors import ConfigError
+from tastemap.errors import ConfigError, DataError
+from tastemap.randomness import stream
 
 
 @dataclass(frozen=True)
@@ -77,6 +80,147 @@ def random(ratings: Ratings, valid_fraction: float = 0.2, seed: int = 42) -> Spl
     return _split(ratings, in_train, ~in_train, said)
 
 
+def k_fold(ratings: Ratings, k: int = 5, seed: int = 0) -> Iterator[Split]:
+    """Each rating is in valid exactly once, in one of ``k`` splits.
+
+    Args:
+        ratings: what to divide.
+        k: how many splits, at least 2.
+        seed: which rating goes where.
+
+    Returns:
+        The splits one after the other, so that only one is in memory; sizes of valid differ by
+        at most one.
+
+    Raises:
+        ConfigError: ``k`` is below 2 or above the number of ratings.
+    """
+    if not 2 <= k <= len(ratings):
+        raise ConfigError(f"k={k}: must lie between 2 and the number of ratings, {len(ratings):,}")
+    order = stream(seed, "split/k-fold").permutation(len(ratings))
+    folds = np.empty(len(ratings), np.int32)
+    folds[order] = np.arange(len(ratings)) % k
+    return (
+        _split(ratings, folds != fold, folds == fold, f"fold {fold + 1} of {k}, seed {seed}")
+        for fold in range(k)
+    )
+
+
+def per_user(
+    ratings: Ratings, valid_fraction: float = 0.2, test_fraction: float = 0.0, seed: int = 0
+) -> Split:
+    """The same share of every user's ratings goes to valid (and test), by chance.
+
+    A user with n ratings has ``round(n * fraction)`` in each held-out part, but always at least
+    one in train.
+
+    Args:
+        ratings: what to divide.
+        valid_fraction: share in valid, between 0 and 1.
+        test_fraction: share in test, from 0 (no test) to below 1; with valid below 1.
+        seed: which ratings are held out.
+
+    Raises:
+        ConfigError: a fraction is out of its range.
+    """
+    _check_fractions(valid_fraction, test_fraction)
+    draws = stream(seed, "split/per-user").random(len(ratings))
+    counts = ratings.user_counts
+    # Valid has the first places of each user, test the next ones, and the last stays in train.
+    last = np.maximum(counts - 1, 0)
+    n_valid = np.minimum(np.floor(counts * valid_fraction + 0.5).astype(np.int64), last)
+    n_test = np.minimum(np.floor(counts * test_fraction + 0.5).astype(np.int64), last - n_valid)
+    said = f"per user, {valid_fraction:g} of each user's ratings in valid"
+    said += f" and {test_fraction:g} in test" if test_fraction else ""
+    said += f", seed {seed}" + _without(counts, n_valid)
+    valid, test = _first_places(ratings, _places(ratings, draws), n_valid, n_test)
+    return _split(ratings, ~valid & ~test, valid, said, test if test_fraction else None)
+
+
+def leave_last_out(ratings: Ratings, n: int = 1, test: int = 0) -> Split:
+    """The last ratings of every user go to valid (and test), by time.
+
+    It asks: knowing what somebody rated so far, what comes next? Across users it may still leak
+    time (see `Split.leaks_time`): one user's training can be later than another's validation.
+
+    Args:
+        ratings: what to divide; they need times. Of equal times the later row is the later one.
+        n: how many of each user's ratings are in valid, at least 1.
+        test: how many after those are in test; 0 for no test.
+
+    Returns:
+        Two or three parts. Users with too few ratings to leave one in train have none in valid.
+
+    Raises:
+        DataError: the ratings have no times.
+        ConfigError: ``n`` is below 1 or ``test`` below 0.
+    """
+    if n < 1 or test < 0:
+        raise ConfigError(f"n={n}, test={test}: n must be at least 1 and test at least 0")
+    times = _times(ratings, "leave_last_out")
+    counts = ratings.user_counts
+    enough = counts > n + test
+    n_test, n_valid = np.where(enough, test, 0), np.where(enough, n, 0)
+    said = f"leave last out, the last {n} of each user in valid"
+    if test:
+        said = f"leave last out, the last {test} of each user in test, the {n} before in valid"
+    said += _without(counts, n_valid)
+    # Counted from the end: test has the first places, valid the next.
+    places = _places(ratings, times, from_end=True)
+    in_test, valid = _first_places(ratings, places, n_test, n_valid)
+    return _split(ratings, ~valid & ~in_test, valid, said, in_test if test else None)
+
+
+def time_cut(
+    ratings: Ratings,
+    valid_fraction: float = 0.2,
+    test_fraction: float = 0.0,
+    *,
+    at: int | str | datetime | None = None,
+    test_at: int | str | datetime | None = None,
+) -> Split:
+    """One moment for all: ratings before it train, those from it on validate.
+
+    The only split here that never leaks time. Many users and items of valid may be new to train.
+
+    Args:
+        ratings: what to divide; they need times.
+        valid_fraction: share of the latest ratings in valid, if ``at`` is not given. Ratings of
+            one second stay together, so the share is met only about.
+        test_fraction: share of the very latest in test, if ``test_at`` is not given; 0: no test.
+        at: where valid begins: seconds since 1970, or a date such as ``"2015-03-09"`` (UTC).
+        test_at: where test begins, in the same forms.
+
+    Raises:
+        DataError: the ratings have no times, or all ratings lie on one side of a cut.
+        ConfigError: a fraction is out of its range, a date cannot be read, or test begins before
+            valid.
+    """
+    times = _times(ratings, "time_cut")
+    _check_fractions(valid_fraction, test_fraction)
+    if not len(ratings):
+        raise DataError("there are no ratings to divide")
+    cut_test = _moment(test_at)
+    if cut_test is None and test_fraction:
+        cut_test = _cut(times, test_fraction)
+    cut = _moment(at)
+    if cut is None:
+        cut = _cut(times, valid_fraction + (test_fraction if cut_test is not None else 0.0))
+    if cut_test is not None and cut_test <= cut:
+        raise ConfigError(f"test begins at {_date(cut_test)}, not after valid at {_date(cut)}")
+    train, rest = times < cut, times >= cut
+    test = None if cut_test is None else times >= cut_test
+    valid = rest if test is None else rest & ~test
+    if not train.any() or not valid.any() or (test is not None and not test.any()):
+        raise DataError(
+            f"the cut at {_date(cut)} leaves a part empty: times go from {_date(times.min())} to "
+            f"{_date(times.max())}; choose another moment"
+        )
+    said = f"time cut, valid from {_date(cut)} on"
+    said += "" if cut_test is None else f", test from {_date(cut_test)} on"
+    return _split(ratings, train, valid, said, test)
+
+
 def _split(
     ratings: Ratings, train: Mask, valid: Mask, said: str, test: Mask | None = None
 ) -> Split:
@@ -86,6 +230,69 @@ def _split(
         test=None if test is None else ratings.take(test),
         description=said,
     )
+
+
+def _places(ratings: Ratings, key: Float64s | Int64s, from_end: bool = False) -> Int64s:
+    # The place of each rating among its user's, ordered by key, of equal keys by row.
+    order = np.lexsort((np.arange(len(key)), key, ratings.users))
+    start = np.concatenate([[0], np.cumsum(ratings.user_counts)])
+    places = np.empty(len(key), np.int64)
+    places[order] = np.arange(len(key)) - start[ratings.users[order]]
+    return ratings.user_counts[ratings.users] - 1 - places if from_end else places
+
+
+def _first_places(
+    ratings: Ratings, places: Int64s, first: Int64s, second: Int64s
+) -> tuple[Mask, Mask]:
+    # The ratings in the first places of each user, and those in the next.
+    end = first[ratings.users]
+    in_first: Mask = places < end
+    in_second: Mask = (places < end + second[ratings.users]) & ~in_first
+    return in_first, in_second
+
+
+def _without(counts: Int64s, n_valid: Int64s) -> str:
+    left = int(np.count_nonzero((counts > 0) & (n_valid == 0)))
+    return f"; {left:,} users with too few ratings have none in valid" if left else ""
+
+
+def _times(ratings: Ratings, name: str) -> Int64s:
+    if ratings.times is None:
+        raise DataError(
+            f"split.{name} needs times, and these ratings have none: read them with their time "
+            "column, or use split.random or split.per_user"
+        )
+    return ratings.times
+
+
+def _cut(times: Int64s, fraction: float) -> int:
+    place = min(int(np.ceil((1 - fraction) * len(times))), len(times) - 1)
+    return int(np.partition(times, place)[place])
+
+
+def _moment(value: int | str | datetime | None) -> int | None:
+    if isinstance(value, str):
+        try:
+            value = datetime.fromisoformat(value)
+        except ValueError:
+            raise ConfigError(f"{value!r} is no date: write it such as 2015-03-09") from None
+    if isinstance(value, datetime):
+        return int((value if value.tzinfo else value.replace(tzinfo=UTC)).timestamp())
+    return None if value is None else int(value)
+
+
+def _date(seconds: int) -> str:
+    moment = np.datetime64(int(seconds), "s")
+    return str(moment).removesuffix("T00:00:00").replace("T", " ")
+
+
+def _check_fractions(valid: float, test: float) -> None:
+    _check_fraction("valid_fraction", valid)
+    if not 0 <= test < 1 or valid + test >= 1:
+        raise ConfigError(
+            f"test_fraction={test}: must be at least 0, and below 1 together with "
+            f"valid_fraction={valid}"
+        )
 
 
 def _check_fraction(name: str, value: float) -> None:
