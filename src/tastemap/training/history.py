@@ -17,10 +17,13 @@ class Epoch:
         number: 1 for the first.
         of: planned number of epochs.
         learning_rate: step size during this epoch.
-        training_loss: mean over the batches of what was minimised, penalty included.
+        training_loss: mean over the training ratings of what was minimised, penalty included.
         validation_mse: mean squared error on the validation ratings, without penalty, unclipped;
             None without validation ratings.
         seconds: wall time of the epoch, compilation included.
+        holdout_mse: the same error on the training ratings held out to choose the number of
+            epochs; None when all were trained on.
+        phase: ``"search"`` while the number of epochs is being chosen, ``"fit"`` otherwise.
     """
 
     number: int
@@ -29,6 +32,8 @@ class Epoch:
     training_loss: float
     validation_mse: float | None
     seconds: float
+    holdout_mse: float | None = None
+    phase: str = "fit"
 
 
 OnEpoch = Callable[[Epoch], None]
@@ -40,14 +45,18 @@ class TrainingHistory(Table):
     """The learning curve.
 
     Attributes:
-        epochs: in order.
+        epochs: of the run that gave the model, in order.
         best_epoch: number of the epoch whose weights were kept; None when the last were.
-        stopped: why training ended: ``"finished"``, ``"early"`` or ``"interrupted"``.
+        stopped: why training ended: ``"finished"``, ``"early"`` (more epochs were planned, but
+            the error on held-out ratings no longer fell) or ``"interrupted"``.
+        search: the epochs that chose how many there should be, when the model was then trained
+            anew on all ratings.
     """
 
     epochs: tuple[Epoch, ...] = ()
     best_epoch: int | None = None
     stopped: str = "finished"
+    search: tuple[Epoch, ...] = ()
 
     def columns(self) -> dict[str, list[Any]]:
         """Epoch, learning rate, training loss, validation MSE and seconds."""
@@ -66,5 +75,9 @@ class TrainingHistory(Table):
     @classmethod
     def from_json(cls, stored: Mapping[str, Any]) -> TrainingHistory:
         """The history that `to_json` gave."""
-        epochs = tuple(Epoch(**epoch) for epoch in stored["epochs"])
-        return cls(epochs=epochs, best_epoch=stored["best_epoch"], stopped=stored["stopped"])
+        return cls(
+            epochs=tuple(Epoch(**epoch) for epoch in stored["epochs"]),
+            best_epoch=stored["best_epoch"],
+            stopped=stored["stopped"],
+            search=tuple(Epoch(**epoch) for epoch in stored.get("search", ())),
+        )

@@ -1,0 +1,292 @@
+"""The three recipes of the course notebook, trained by Adam: dot product, biases, neural net.
+
+The presets ``notebook()`` are what the notebook ran; the defaults are better, and how they were
+chosen is told in ``docs/decisions/004-gradient-training.md``.
+"""
+
+from __future__ import annotations
+
+import math
+from abc import abstractmethod
+from collections.abc import Mapping
+from dataclasses import dataclass
+from itertools import pairwise
+from pathlib import Path
+from typing import TYPE_CHECKING, ClassVar, Literal, Self
+
+import numpy as np
+
+from tastemap.arrays import AnyArray
+from tastemap.data.ratings import Ratings
+from tastemap.errors import ConfigError, require
+from tastemap.models.factors import FactorModel
+from tastemap.models.network import NetworkModel
+from tastemap.models.protocol import Model
+from tastemap.randomness import stream
+from tastemap.training.history import OnEpoch, TrainingHistory
+from tastemap.training.recipe import Recipe
+
+if TYPE_CHECKING:
+    from tastemap.training.gradient import Form
+
+Schedule = tuple[tuple[float, int], ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class GradientRecipe(Recipe):
+    """What the three share.
+
+    Attributes:
+        factors: k, numbers that describe a user's taste, and an item.
+        mean_term: whether the mean rating μ is added to every prediction.
+        init_scale: factors begin uniformly between minus this and this.
+        l2: λ, strength of the penalty on factors.
+        penalty_on: ``"rows"``: λ times the mean over the ratings of a batch of
+            |p_u|² + |q_i|², so that it means the same for any number of ratings (Zhou et al.
+            2008); ``"tables"``: λ times the sum of squares of both whole tables, added to the
+            mean loss of each batch.
+        batch_size: ratings in a step of Adam.
+        schedule: stages of (learning rate, number of epochs).
+        holdout: share of the training ratings held out to choose the number of epochs; 0: all
+            epochs of the schedule are run.
+        patience: with a hold-out, epochs without a smaller error on it before training ends.
+        refit: train anew on all ratings for the number of epochs that was best, rather than keep
+            the weights that were.
+    """
+
+    keeps_checkpoints: ClassVar[bool] = True
+
+    factors: int = 50
+    mean_term: bool = True
+    init_scale: float = 0.05
+    l2: float = 0.15
+    penalty_on: Literal["rows", "tables"] = "rows"
+    batch_size: int = 1024
+    schedule: Schedule = ((2e-3, 40),)
+    holdout: float = 0.1
+    patience: int = 3
+    refit: bool = True
+
+    def __post_init__(self) -> None:
+        _integer("factors", self.factors, 1)
+        _number("init_scale", self.init_scale, above=0)
+        _number("l2", self.l2, least=0)
+        if self.penalty_on not in ("rows", "tables"):
+            raise ConfigError(f"penalty_on must be 'rows' or 'tables', got {self.penalty_on!r}")
+        _integer("batch_size", self.batch_size, 1)
+        object.__setattr__(self, "schedule", _stages(self.schedule))
+        _number("holdout", self.holdout, least=0, below=1)
+        _integer("patience", self.patience, 1)
+
+    @classmethod
+    @abstractmethod
+    def notebook(cls) -> Self:
+        """What the course notebook ran."""
+
+    @property
+    def form(self) -> Form:
+        """What is compiled to train it."""
+        from tastemap.training.gradient import Form
+
+        return Form(dropout=None, penalty_on=self.penalty_on)
+
+    def initial(self, n_users: int, n_items: int, seed: int) -> dict[str, AnyArray]:
+        """The parameters before the first step, by name."""
+        sizes = {"user_factors": n_users, "item_factors": n_items}
+        return {
+            name: stream(seed, f"adam/init/{name}")
+            .uniform(-self.init_scale, self.init_scale, (size, self.factors))
+            .astype(np.float32)
+            for name, size in sizes.items()
+        }
+
+    def model(self, mean: float, parameters: Mapping[str, AnyArray]) -> Model:
+        """The fitted model with these parameters."""
+        return FactorModel.from_parameters({"mean": np.array([mean]), **parameters})
+
+    def _train(
+        self,
+        train: Ratings,
+        valid: Ratings | None,
+        *,
+        seed: int,
+        on_epoch: OnEpoch | None,
+        checkpoint: Path | None,
+    ) -> tuple[Model, TrainingHistory]:
+        for library in ("jax", "optax"):
+            require(library, "gradient")
+        from tastemap.training.epochs import Training
+
+        training = Training(self, train, valid, seed=seed, on_epoch=on_epoch, checkpoint=checkpoint)
+        return training.run()
+
+
+@dataclass(frozen=True, kw_only=True)
+class DotProduct(GradientRecipe):
+    """Predict a rating by the dot product of a user's and an item's factors.
+
+    Attributes: see `GradientRecipe`.
+    """
+
+    name: ClassVar[str] = "dot"
+
+    @classmethod
+    def notebook(cls) -> Self:
+        """Embeddings of 50, no mean, 10 epochs of Adam at 1e-3 in batches of 64.
+
+        The notebook wrote down a schedule of learning rates, but assigned them to an optimizer
+        that was already compiled, which changed nothing: every epoch ran at 1e-3.
+        """
+        return cls(
+            mean_term=False,
+            l2=1e-4,
+            penalty_on="tables",
+            batch_size=64,
+            schedule=((1e-3, 10),),
+            holdout=0,
+        )
+
+
+@dataclass(frozen=True, kw_only=True)
+class BiasedMF(GradientRecipe):
+    """Predict a rating by mean + user bias + item bias + dot product of factors.
+
+    Koren, Bell & Volinsky 2009, "Matrix factorization techniques for recommender systems",
+    equation 4. The biases are not penalised.
+
+    Attributes: see `GradientRecipe`.
+    """
+
+    name: ClassVar[str] = "biased"
+
+    @classmethod
+    def notebook(cls) -> Self:
+        """Embeddings of 50, biases, no mean, Adam at 1e-3 in batches of 64."""
+        return cls(
+            mean_term=False,
+            l2=1e-4,
+            penalty_on="tables",
+            batch_size=64,
+            schedule=((1e-3, 26),),
+            holdout=0,
+        )
+
+    def initial(self, n_users: int, n_items: int, seed: int) -> dict[str, AnyArray]:
+        """The parameters before the first step, by name; biases begin at 0."""
+        biases = {"user_bias": n_users, "item_bias": n_items}
+        return super().initial(n_users, n_items, seed) | {
+            name: np.zeros(size, np.float32) for name, size in biases.items()
+        }
+
+
+@dataclass(frozen=True, kw_only=True)
+class NeuralNet(GradientRecipe):
+    """Predict a rating by a network of relu units on the factors of user and item, side by side.
+
+    Attributes:
+        hidden: units in each hidden layer.
+        dropout: share of inputs left out at random in each step of training: of the factors,
+            then of each hidden layer (one more than ``hidden``).
+
+    See `GradientRecipe` for the others.
+    """
+
+    name: ClassVar[str] = "neural"
+
+    hidden: tuple[int, ...] = (70,)
+    dropout: tuple[float, ...] = (0.2, 0.5)
+    l2: float = 0.03
+    batch_size: int = 512
+    schedule: Schedule = ((1e-3, 15),)
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        object.__setattr__(self, "hidden", tuple(self.hidden))
+        object.__setattr__(self, "dropout", tuple(self.dropout))
+        for units in self.hidden:
+            _integer("hidden", units, 1)
+        for rate in self.dropout:
+            _number("dropout", rate, least=0, below=1)
+        if len(self.dropout) != len(self.hidden) + 1:
+            raise ConfigError(
+                f"dropout needs {len(self.hidden) + 1} rates, of the factors and of each of "
+                f"{len(self.hidden)} hidden layers, got {len(self.dropout)}"
+            )
+
+    @classmethod
+    def notebook(cls) -> Self:
+        """Embeddings of 50 side by side, 70 relu units, heavy dropout, 8 epochs of Adam at 1e-3."""
+        return cls(
+            mean_term=False,
+            hidden=(70,),
+            dropout=(0.2, 0.75),
+            l2=1e-4,
+            penalty_on="tables",
+            batch_size=64,
+            schedule=((1e-3, 8),),
+            holdout=0,
+        )
+
+    @property
+    def form(self) -> Form:
+        """What is compiled to train it."""
+        from tastemap.training.gradient import Form
+
+        return Form(dropout=self.dropout, penalty_on=self.penalty_on)
+
+    def initial(self, n_users: int, n_items: int, seed: int) -> dict[str, AnyArray]:
+        """The parameters before the first step, by name.
+
+        The layers begin uniformly within ±√(6 / (inputs + outputs)) (Glorot & Bengio 2010,
+        equation 16), their offsets at 0.
+        """
+        parameters = super().initial(n_users, n_items, seed)
+        for layer, (n_in, n_out) in enumerate(pairwise((2 * self.factors, *self.hidden, 1))):
+            limit = math.sqrt(6 / (n_in + n_out))
+            weight = stream(seed, f"adam/init/weight_{layer}").uniform(-limit, limit, (n_in, n_out))
+            parameters[f"weight_{layer}"] = weight.astype(np.float32)
+            parameters[f"offset_{layer}"] = np.zeros(n_out, np.float32)
+        return parameters
+
+    def model(self, mean: float, parameters: Mapping[str, AnyArray]) -> Model:
+        """The fitted model with these parameters."""
+        return NetworkModel.from_parameters({"mean": np.array([mean]), **parameters})
+
+
+def _integer(name: str, value: object, least: int) -> None:
+    if isinstance(value, bool) or not isinstance(value, int) or value < least:
+        raise ConfigError(f"{name} must be an integer of at least {least}, got {value!r}")
+
+
+def _number(
+    name: str,
+    value: object,
+    *,
+    least: float | None = None,
+    above: float | None = None,
+    below: float = math.inf,
+) -> None:
+    number = float(value) if isinstance(value, int | float) else math.nan
+    fits = math.isfinite(number) and number < below
+    fits = fits and (least is None or number >= least) and (above is None or number > above)
+    if not fits:
+        bounds = [f"at least {least}"] if least is not None else []
+        bounds += [f"above {above}"] if above is not None else []
+        bounds += [f"below {below}"] if below < math.inf else []
+        raise ConfigError(f"{name} must be a number {' and '.join(bounds)}, got {value!r}")
+
+
+def _stages(schedule: object) -> Schedule:
+    try:
+        stages = tuple((float(rate), epochs) for rate, epochs in schedule)  # type: ignore[attr-defined]
+    except (TypeError, ValueError):
+        stages = ()
+    if not stages:
+        raise ConfigError(
+            "schedule must be stages of (learning rate, epochs) such as ((0.001, 10),), "
+            f"got {schedule!r}"
+        )
+    for rate, epochs in stages:
+        _number("the learning rate in schedule", rate, above=0)
+        _integer("the epochs of a stage in schedule", epochs, 1)
+    return stages
