@@ -1,0 +1,179 @@
+"""The verbs that ask a model: predict, recommend, similar, explain, biases, components."""
+
+from __future__ import annotations
+
+import csv
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+import tastemap as tm
+from tastemap.cli.options import Count, MinRatings, ModelFolder, MostRated
+from tastemap.cli.output import AsCsv, AsJson, Form, as_plain, form_of, show, show_json, tell
+from tastemap.cli.parsing import named_items, named_users, wanted
+
+_Include = Annotated[
+    list[str] | None,
+    typer.Option(
+        metavar="COLUMN=VALUE",
+        help="Only items that fit: genres=Comedy, year=1990..1999. Repeat for more.",
+    ),
+]
+_Exclude = Annotated[
+    list[str] | None,
+    typer.Option(metavar="COLUMN=VALUE", help="No items that fit. Repeat for more."),
+]
+
+
+def predict(
+    model: ModelFolder,
+    user: Annotated[
+        list[str] | None, typer.Option("--user", "-u", help="A user id. Repeat for more.")
+    ] = None,
+    item: Annotated[
+        list[str] | None, typer.Option("--item", "-i", help="An item id or title. Repeat for more.")
+    ] = None,
+    pairs: Annotated[
+        Path | None,
+        typer.Option(help="A CSV file with the columns user and item, one pair a line."),
+    ] = None,
+    as_json: AsJson = False,
+    as_csv: AsCsv = False,
+) -> None:
+    """Predict ratings of users for items.
+
+    One user with several items, several users with one item, or as many of the one as of the
+    other, taken in pairs. Without --item: every item.
+    """
+    form = form_of(as_json, as_csv)
+    if bool(pairs) == bool(user or item) or (item and not user):
+        raise typer.BadParameter("give --user, with or without --item; or --pairs")
+    users, items = _read_pairs(pairs) if pairs else (user or [], item)
+    recommender = tm.load(model)
+    show(
+        recommender.predict(
+            named_users(recommender, users),
+            None if items is None else named_items(recommender, items),
+        ),
+        form,
+    )
+
+
+def _read_pairs(path: Path) -> tuple[list[str], list[str]]:
+    try:
+        with path.open(newline="", encoding="utf-8-sig") as file:
+            rows = csv.DictReader(file)
+            if not {"user", "item"} <= set(rows.fieldnames or ()):
+                found = ", ".join(rows.fieldnames or ()) or "none"
+                raise tm.errors.DataError(
+                    f"{path} must begin with a line that names the columns user and item: "
+                    f"the columns are {found}"
+                )
+            listed = [(row["user"], row["item"]) for row in rows]
+    except (UnicodeDecodeError, csv.Error) as error:
+        raise tm.errors.DataError(f"{path} is not a CSV file in UTF-8: {error}") from error
+    if any(user is None or item is None for user, item in listed):
+        raise tm.errors.DataError(f"{path} has a line with fewer columns than its first")
+    return [user for user, _ in listed], [item for _, item in listed]
+
+
+def recommend(
+    model: ModelFolder,
+    user: Annotated[list[str], typer.Option("--user", "-u", help="A user id. Repeat for more.")],
+    n: Count = 10,
+    include: _Include = None,
+    exclude: _Exclude = None,
+    min_ratings: MinRatings = 1,
+    seen: Annotated[
+        bool, typer.Option("--seen", help="Keep items that the user has rated.")
+    ] = False,
+    as_json: AsJson = False,
+    as_csv: AsCsv = False,
+) -> None:
+    """List the items a user would rate highest."""
+    form = form_of(as_json, as_csv)
+    recommender = tm.load(model)
+    show(
+        recommender.recommend(
+            named_users(recommender, user),
+            n,
+            include=wanted(recommender.catalog, include, "--include"),
+            exclude=wanted(recommender.catalog, exclude, "--exclude"),
+            min_ratings=min_ratings,
+            seen=seen,
+        ),
+        form,
+    )
+
+
+def similar(
+    model: ModelFolder,
+    item: Annotated[list[str], typer.Argument(metavar="ITEM...", help="Item ids or titles.")],
+    n: Count = 10,
+    min_ratings: MinRatings = 1,
+    as_json: AsJson = False,
+    as_csv: AsCsv = False,
+) -> None:
+    """List the items most like another.
+
+    Alike means that what the model learnt of them points the same way.
+    """
+    form = form_of(as_json, as_csv)
+    recommender = tm.load(model)
+    show(
+        recommender.similar_items(named_items(recommender, item), n, min_ratings=min_ratings), form
+    )
+
+
+def explain(
+    model: ModelFolder,
+    user: Annotated[str, typer.Option("--user", "-u", help="A user id.")],
+    item: Annotated[str, typer.Option("--item", "-i", help="An item id or title.")],
+    as_json: AsJson = False,
+    as_csv: AsCsv = False,
+) -> None:
+    """Take a prediction apart into what it is made of."""
+    form = form_of(as_json, as_csv)
+    recommender = tm.load(model)
+    (who,), (what,) = named_users(recommender, [user]), named_items(recommender, [item])
+    show(recommender.explain(who, what), form)
+
+
+def biases(
+    model: ModelFolder,
+    n: Count = 10,
+    most_rated: MostRated = 2000,
+    as_json: AsJson = False,
+) -> None:
+    """List the items with the largest and smallest biases.
+
+    They are liked more, or less, than the generosity and taste of who rated them explain.
+    """
+    ranking = tm.load(model).item_biases(most_rated)
+    top, bottom = ranking.top(n), ranking.bottom(n)
+    if form_of(as_json) is Form.JSON:
+        show_json({"top": as_plain(top), "bottom": as_plain(bottom)})
+        return
+    show(top)
+    tell("")
+    show(bottom)
+
+
+def components(
+    model: ModelFolder,
+    n: Annotated[int, typer.Option("--n", "-n", min=1, help="How many components.")] = 3,
+    items: Annotated[int, typer.Option(min=1, help="Items at each end of a component.")] = 5,
+    most_rated: MostRated = 2000,
+    as_json: AsJson = False,
+) -> None:
+    """List the items at both ends of components of taste."""
+    found = tm.load(model).components(n, most_rated=most_rated)
+    ends = [(one.top(items), one.bottom(items)) for one in found]
+    if form_of(as_json) is Form.JSON:
+        show_json([{"top": as_plain(top), "bottom": as_plain(bottom)} for top, bottom in ends])
+        return
+    for top, bottom in ends:
+        show(top)
+        show(bottom)
+        tell("")

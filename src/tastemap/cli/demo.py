@@ -1,0 +1,109 @@
+"""The verb that shows everything at once: demo."""
+
+from __future__ import annotations
+
+import shlex
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+import tastemap as tm
+from tastemap.cli.options import BUNDLED, Seed
+from tastemap.cli.output import (
+    COMMAND,
+    AsJson,
+    Form,
+    as_plain,
+    form_of,
+    say,
+    show,
+    show_json,
+    tell,
+)
+
+if TYPE_CHECKING:
+    from tastemap.data.splits import Split
+    from tastemap.recommender import Recommender
+    from tastemap.tables import Table
+
+
+def demo(
+    ctx: typer.Context,
+    out: Annotated[
+        Path, typer.Option("--out", "-o", metavar="FOLDER", help="For the report and the models.")
+    ] = Path("tastemap-demo"),
+    n: Annotated[int, typer.Option("--n", "-n", min=1, help="Items in each list.")] = 10,
+    seed: Seed = 42,
+    as_json: AsJson = False,
+) -> None:
+    """Fit, compare and read three models on bundled ratings.
+
+    These are 100,004 ratings of movies (MovieLens, October 2016). Takes about a minute.
+    """
+    form = form_of(as_json)
+    ratings = tm.load_dataset(BUNDLED)
+    split = tm.split.random(ratings, valid_fraction=0.2, seed=seed)
+    say(f"{len(ratings):,} ratings of {ratings.n_items:,} movies by {ratings.n_users:,} users")
+    say(split.description)
+    fitted = _fit(split, seed, out)
+    compared = tm.compare(list(fitted.values()), split.valid)
+    ranking = fitted["biased"].item_biases()
+    lists: dict[str, Table] = {"best liked": ranking.top(n), "least liked": ranking.bottom(n)}
+    for component in fitted["biased"].components(3):
+        lists[f"component {component.number}, high"] = component.top(n)
+        lists[f"component {component.number}, low"] = component.bottom(n)
+    say("writing the report")
+    page = tm.write_report(
+        out / "report.html",
+        models=list(fitted.values()),
+        ratings=ratings,
+        split=split,
+        commands=[ctx.meta[COMMAND], *_commands(fitted, seed, out)],
+        title="tastemap demo",
+    )
+    if form is Form.JSON:
+        show_json(
+            {
+                "report": str(page),
+                "models": {name: str(_folder(out, name)) for name in fitted},
+                "comparison": as_plain(compared),
+                "lists": {name: as_plain(table) for name, table in lists.items()},
+            }
+        )
+        return
+    tell("")
+    show(compared)
+    for name, table in lists.items():
+        tell("")
+        tell(name, "bold")
+        show(table)
+    tell("")
+    tell(f"report: {page}", "bold")
+    tell(f"next: tastemap recommend {_folder(out, 'biased')} --user 4")
+
+
+def _fit(split: Split, seed: int, out: Path) -> dict[str, Recommender]:
+    """The baselines and the three models of the notebook, saved, by name."""
+    recipes = (tm.GlobalMean(), tm.BiasesOnly(), tm.DotProduct(), tm.BiasedMF(), tm.NeuralNet())
+    fitted = {}
+    for recipe in recipes:
+        with tm.progress_bar(recipe.name) as bar:
+            model = recipe.fit(split.train, split.valid, seed=seed, on_epoch=bar)
+        if model.history.stopped == "interrupted":
+            raise KeyboardInterrupt
+        model.save(_folder(out, recipe.name))
+        fitted[recipe.name] = model
+    return fitted
+
+
+def _folder(out: Path, name: str) -> Path:
+    return out / "models" / name
+
+
+def _commands(fitted: dict[str, Recommender], seed: int, out: Path) -> list[str]:
+    """What gives the same models one by one."""
+    fit = ("tastemap", "fit", BUNDLED, "--seed", str(seed))
+    return [
+        shlex.join([*fit, "--model", name, "--out", str(_folder(out, name))]) for name in fitted
+    ]

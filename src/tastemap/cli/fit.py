@@ -1,0 +1,169 @@
+"""The verb that trains: fit."""
+
+from __future__ import annotations
+
+import dataclasses
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+import tastemap as tm
+from tastemap.cli.options import ModelName, RatingsSource, Reading, Seed, spread
+from tastemap.cli.output import AsJson, Form, as_plain, form_of, say, show, show_json, tell
+from tastemap.cli.parsing import make_recipe
+
+if TYPE_CHECKING:
+    from tastemap.data.ratings import Ratings
+    from tastemap.data.splits import Split
+    from tastemap.recommender import Recommender
+    from tastemap.training.history import TrainingHistory
+
+_EPOCHS_SHOWN = 15
+
+
+class HowToSplit(StrEnum):
+    """Which ratings are kept back to measure on."""
+
+    RANDOM = "random"
+    PER_USER = "per-user"
+    LEAVE_LAST_OUT = "leave-last-out"
+    TIME = "time"
+
+
+@spread
+def fit(
+    ratings: RatingsSource,
+    out: Annotated[
+        Path, typer.Option("--out", "-o", metavar="FOLDER", help="Where to save the model.")
+    ],
+    reading: Reading,
+    model: Annotated[
+        ModelName, typer.Option("--model", "-m", help="What to fit.")
+    ] = ModelName.BIASED,
+    settings: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--set",
+            metavar="KEY=VALUE",
+            help="A hyper-parameter, such as factors=40. Repeat for more; a wrong one lists all.",
+        ),
+    ] = None,
+    notebook: Annotated[
+        bool, typer.Option("--notebook", help="With the hyper-parameters of the notebook.")
+    ] = False,
+    split: Annotated[
+        HowToSplit, typer.Option(help="How ratings are kept back to measure on.")
+    ] = HowToSplit.RANDOM,
+    valid_fraction: Annotated[
+        float, typer.Option(min=0, help="Share of ratings kept back; 0 trains on everything.")
+    ] = 0.2,
+    seed: Seed = 42,
+    checkpoint: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FOLDER",
+            help="Keep the state of training here, and go on from it if it has one.",
+        ),
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Train a model on ratings, measure it, and save it.
+
+    Ctrl-C ends training early and keeps the best weights so far.
+    """
+    form = form_of(as_json)
+    recipe = make_recipe(model, settings or [], notebook=notebook)
+    _check_free(out)
+    read = reading.read(ratings)
+    for note in read.notes:
+        say(note)
+    looked = tm.audit(read)
+    if form is Form.TABLE:
+        show(looked)
+        tell("")
+    parts = _split(read, split, valid_fraction, seed)
+    train, valid = (parts.train, parts.valid) if parts else (read, None)
+    if parts:
+        say(parts.description)
+    with tm.progress_bar(recipe.name) as bar:
+        fitted = recipe.fit(train, valid, seed=seed, on_epoch=bar, checkpoint=checkpoint)
+    fitted.save(out)
+    compared = None
+    if valid is not None and len(valid):
+        baselines = [one.fit(train) for one in (tm.GlobalMean(), tm.BiasesOnly()) if one != recipe]
+        compared = tm.compare([fitted, *baselines], valid)
+    if form is Form.JSON:
+        show_json(
+            {
+                "model": recipe.name,
+                "folder": str(out),
+                "settings": dataclasses.asdict(recipe),
+                "seed": seed,
+                "seconds": fitted.seconds,
+                "stopped": fitted.history.stopped,
+                "best_epoch": fitted.history.best_epoch,
+                "ratings": {"rows": len(read), "notes": list(read.notes)},
+                "split": parts.description if parts else None,
+                "audit": as_plain(looked),
+                "history": as_plain(fitted.history),
+                "comparison": as_plain(compared) if compared else None,
+            }
+        )
+    else:
+        _show_curve(fitted.history)
+        if compared:
+            show(compared)
+            tell("")
+        _tell_next(fitted, out)
+    if fitted.history.stopped == "interrupted":
+        say("interrupted: the best weights so far were saved", "yellow")
+        raise typer.Exit(130)
+
+
+def _check_free(out: Path) -> None:
+    """Refuse a place where a model cannot be saved before hours are spent on one."""
+    from tastemap import model_folder
+
+    free = not out.exists() or (out.is_dir() and not any(out.iterdir()))
+    if not free and not (out / model_folder.MANIFEST).is_file():
+        raise tm.errors.ModelFolderError(
+            f"{out} exists and is not a model folder: choose another place, or remove it"
+        )
+
+
+def _split(ratings: Ratings, how: HowToSplit, fraction: float, seed: int) -> Split | None:
+    if not fraction:
+        return None
+    if how is HowToSplit.RANDOM:
+        return tm.split.random(ratings, valid_fraction=fraction, seed=seed)
+    if how is HowToSplit.PER_USER:
+        return tm.split.per_user(ratings, valid_fraction=fraction, seed=seed)
+    if how is HowToSplit.TIME:
+        return tm.split.time_cut(ratings, valid_fraction=fraction)
+    return tm.split.leave_last_out(ratings)
+
+
+def _show_curve(history: TrainingHistory) -> None:
+    n = len(history.epochs)
+    if not n:
+        return
+    if n > _EPOCHS_SHOWN:
+        steps = range(_EPOCHS_SHOWN)
+        chosen = sorted({round(step * (n - 1) / (_EPOCHS_SHOWN - 1)) for step in steps})
+        history = dataclasses.replace(history, epochs=tuple(history.epochs[i] for i in chosen))
+    show(history)
+    if n > len(history.epochs):
+        tell(f"{len(history.epochs)} of {n} epochs", "dim")
+    tell("")
+
+
+def _tell_next(fitted: Recommender, out: Path) -> None:
+    user: Any = fitted.ratings.user_ids.raw(0)
+    item: Any = fitted.ratings.item_ids.raw(0)
+    tell(f"saved in {out}", "bold")
+    tell("next:")
+    tell(f"  tastemap recommend {out} --user {user}")
+    tell(f"  tastemap explain {out} --user {user} --item {item}")
+    tell(f"  tastemap report {out} --out report.html")

@@ -1,0 +1,49 @@
+"""The verbs that measure: evaluate, audit."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+import tastemap as tm
+from tastemap.cli.options import RatingsSource, Reading, spread
+from tastemap.cli.output import AsCsv, AsJson, form_of, say, show
+
+
+@spread
+def evaluate(
+    models: Annotated[
+        list[Path], typer.Argument(metavar="MODEL", help="One or more model folders.")
+    ],
+    ratings: RatingsSource,
+    reading: Reading,
+    as_json: AsJson = False,
+    as_csv: AsCsv = False,
+) -> None:
+    """Measure models on ratings, best first.
+
+    Give ratings the models were not trained on; those they were are counted and reported.
+    """
+    form = form_of(as_json, as_csv)
+    fitted = [tm.load(folder) for folder in models]
+    test = reading.read(ratings)
+    for note in test.notes:
+        say(note)
+    show(tm.compare(fitted, test), form)
+
+
+@spread
+def audit(
+    ratings: RatingsSource,
+    reading: Reading,
+    as_json: AsJson = False,
+    as_csv: AsCsv = False,
+) -> None:
+    """Look at ratings before anything is trained on them."""
+    form = form_of(as_json, as_csv)
+    read = reading.read(ratings)
+    for note in read.notes:
+        say(note)
+    show(tm.audit(read), form)

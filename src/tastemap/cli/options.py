@@ -1,0 +1,161 @@
+"""Arguments and options that several verbs share."""
+
+from __future__ import annotations
+
+import functools
+import inspect
+import typing
+from collections.abc import Callable
+from dataclasses import MISSING, dataclass, fields, is_dataclass
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+import tastemap as tm
+
+if TYPE_CHECKING:
+    from tastemap.data.ratings import Ratings
+
+# Spelled out here, so that neither --help nor completion need load what they stand for.
+BUNDLED = "movielens-small"
+DOWNLOADS = (
+    "movielens-100k",
+    "movielens-1m",
+    "movielens-20m",
+    "movielens-25m",
+    "movielens-32m",
+    "movielens-small-latest",
+)
+
+
+class ModelName(StrEnum):
+    """The recipes, by the names they have in `tastemap.training.registry`."""
+
+    DOT = "dot"
+    BIASED = "biased"
+    NEURAL = "neural"
+    BIASES = "biases"
+    MEAN = "mean"
+
+
+class Duplicates(StrEnum):
+    """What to do where a user rated an item twice."""
+
+    LAST = "last"
+    MEAN = "mean"
+    ERROR = "error"
+
+
+def complete_source(incomplete: str) -> list[str]:
+    """Names of data sets, and files."""
+    folder, slash, _ = incomplete.rpartition("/")
+    try:
+        here = sorted(Path(folder + slash or ".").iterdir())
+    except OSError:
+        here = []
+    paths = [f"{path}/" if path.is_dir() else str(path) for path in here]
+    return [text for text in [BUNDLED, *DOWNLOADS, *paths] if text.startswith(incomplete)]
+
+
+RATINGS_HELP = "A file of ratings, or the name of a data set, such as movielens-small."
+RatingsSource = Annotated[
+    str, typer.Argument(metavar="RATINGS", help=RATINGS_HELP, autocompletion=complete_source)
+]
+ModelFolder = Annotated[Path, typer.Argument(metavar="MODEL", help="A model folder.")]
+Seed = Annotated[
+    int, typer.Option(min=0, help="Of everything random: the same seed gives the same answer.")
+]
+Count = Annotated[int, typer.Option("--n", "-n", min=1, help="How many.")]
+MinRatings = Annotated[
+    int, typer.Option(min=1, help="Leave out items with fewer training ratings.")
+]
+MostRated = Annotated[
+    int, typer.Option(min=1, help="Look at this many items with the most training ratings.")
+]
+
+
+def _option(text: str) -> Any:
+    return typer.Option(help=text)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Reading:
+    """How a file of ratings is read: the options of `tastemap.read_ratings`."""
+
+    items: Annotated[Path | None, _option("File of the items' titles and metadata.")] = None
+    user_column: Annotated[str | None, _option("Column of user ids: name, or place from 0.")] = None
+    item_column: Annotated[str | None, _option("Column of item ids.")] = None
+    rating_column: Annotated[str | None, _option("Column of ratings.")] = None
+    time_column: Annotated[str | None, _option("Column of times.")] = None
+    weight_column: Annotated[str | None, _option("Column of weights of ratings.")] = None
+    duplicates: Annotated[Duplicates, _option("Where a user rated an item twice.")] = (
+        Duplicates.LAST
+    )
+    sep: Annotated[str | None, _option("Separator of columns, such as ';'.")] = None
+    decimal: Annotated[str, _option("Decimal mark.")] = "."
+    encoding: Annotated[str, _option("Encoding of text, such as latin-1.")] = "utf-8"
+    folder: Annotated[Path | None, _option("Folder of downloaded data sets: data.")] = None
+
+    def read(self, source: str) -> Ratings:
+        """Read a file; a name that is no file but a data set's means that one."""
+        if source in (BUNDLED, *DOWNLOADS) and not Path(source).exists():
+            return tm.load_dataset(source, self.folder)
+        return tm.read_ratings(
+            source,
+            self.items,
+            user=_column(self.user_column),
+            item=_column(self.item_column),
+            rating=_column(self.rating_column),
+            time=_column(self.time_column),
+            weight=_column(self.weight_column),
+            duplicates=self.duplicates.value,
+            sep=self.sep,
+            decimal=self.decimal,
+            encoding=self.encoding,
+        )
+
+
+def _column(text: str | None) -> str | int | None:
+    return int(text) if text is not None and text.isdecimal() else text
+
+
+def spread(verb: Callable[..., None]) -> Callable[..., None]:
+    """Let a verb take groups of options: a parameter whose type is a dataclass becomes its fields.
+
+    Typer knows parameters one by one only; without this, every verb that reads ratings would
+    repeat the ten options of `Reading`.
+    """
+    signature = inspect.signature(verb, eval_str=True)
+    annotations = {name: one.annotation for name, one in signature.parameters.items()}
+    groups: dict[str, Any] = {name: one for name, one in annotations.items() if is_dataclass(one)}
+    parameters = [
+        parameter.replace(kind=inspect.Parameter.KEYWORD_ONLY)
+        for name, parameter in signature.parameters.items()
+        if name not in groups
+    ]
+    for group in groups.values():
+        hints = typing.get_type_hints(group, include_extras=True)
+        parameters += [
+            inspect.Parameter(
+                field.name,
+                inspect.Parameter.KEYWORD_ONLY,
+                default=inspect.Parameter.empty if field.default is MISSING else field.default,
+                annotation=hints[field.name],
+            )
+            for field in fields(group)
+        ]
+
+    @functools.wraps(verb)
+    def run(**given: Any) -> None:
+        made = {
+            name: group(**{field.name: given.pop(field.name) for field in fields(group)})
+            for name, group in groups.items()
+        }
+        verb(**given, **made)
+
+    run.__signature__ = signature.replace(parameters=parameters)  # type: ignore[attr-defined]
+    run.__annotations__ = {one.name: one.annotation for one in parameters}
+    del run.__dict__["__wrapped__"]
+    return run

@@ -1,0 +1,184 @@
+"""How every verb answers: tables for people, JSON and CSV for machines, one line for an error."""
+
+from __future__ import annotations
+
+import json
+import math
+import re
+import sys
+from collections.abc import Mapping
+from enum import StrEnum
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from tastemap.tables import Table
+
+COMMAND = "tastemap.command"
+"""Where a context keeps the command line as it was typed."""
+
+AsJson = Annotated[
+    bool,
+    typer.Option("--json", help="Answer in JSON on standard output."),
+]
+AsCsv = Annotated[
+    bool,
+    typer.Option("--csv", help="Answer in CSV on standard output."),
+]
+
+
+class Form(StrEnum):
+    """The form of an answer."""
+
+    TABLE = "table"
+    JSON = "json"
+    CSV = "csv"
+
+
+def form_of(as_json: bool, as_csv: bool = False) -> Form:
+    """The form that ``--json`` and ``--csv`` ask for."""
+    if as_json and as_csv:
+        raise typer.BadParameter("choose one of the two", param_hint="--json and --csv")
+    return Form.JSON if as_json else Form.CSV if as_csv else Form.TABLE
+
+
+def show(table: Table, form: Form = Form.TABLE) -> None:
+    """Print one table on standard output."""
+    if form is Form.JSON:
+        show_json(as_plain(table))
+    elif form is Form.CSV:
+        text = table.to_csv()
+        typer.echo(visible(text, keep="\n") if sys.stdout.isatty() else text, nl=False)
+        for note in table.notes:
+            say(note)
+    elif sys.stdout.isatty():
+        _show_on_terminal(table)
+    else:
+        typer.echo(_as_text(table))
+
+
+def show_json(value: Any) -> None:
+    """Print JSON on standard output, as plain ASCII so that every terminal and pipe takes it."""
+    typer.echo(json.dumps(_jsonable(value), indent=2, allow_nan=False, default=str))
+
+
+def as_plain(table: Table) -> dict[str, Any]:
+    """A table as plain values: its rows, and what there is to know about them."""
+    return {"rows": table.to_dicts(), "notes": list(table.notes)}
+
+
+def tell(text: str, style: str = "") -> None:
+    """Print a line of the answer on standard output."""
+    _line(text, style, error=False)
+
+
+def say(text: str, style: str = "dim") -> None:
+    """Print a line about the work on standard error: what was read, what takes long."""
+    _line(text, style, error=True)
+
+
+def fail(text: str) -> None:
+    """Print a user's mistake on standard error."""
+    _line(f"error: {text}", "red", error=True)
+
+
+def _line(text: str, style: str, *, error: bool) -> None:
+    stream = sys.stderr if error else sys.stdout
+    if not stream.isatty():
+        typer.echo(visible(text, keep="\n"), err=error)
+        return
+    from rich.text import Text
+
+    # A long line is left to the terminal, so that what is copied from it is one line.
+    _console(error=error).print(Text(visible(text, keep="\n"), style=style), soft_wrap=True)
+
+
+# Control characters, line separators, what turns the direction of writing, lone surrogates.
+_HIDDEN = re.compile(
+    "[\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]"
+)
+
+
+def visible(text: str, keep: str = "") -> str:
+    """Text with its control characters spelled out, so that a title cannot drive a terminal."""
+    return _HIDDEN.sub(
+        lambda found: (
+            found[0] if found[0] in keep else found[0].encode("unicode_escape").decode("ascii")
+        ),
+        text,
+    )
+
+
+def _console(*, error: bool = False) -> Console:
+    from rich.console import Console
+
+    return Console(stderr=error, highlight=False, markup=False, emoji=False)
+
+
+def _cells(table: Table) -> dict[str, list[str]]:
+    return {
+        visible(name).replace("_", " "): [visible(cell) for cell in cells]
+        for name, cells in table.text_columns().items()
+    }
+
+
+def _right(table: Table) -> set[str]:
+    return {visible(name).replace("_", " ") for name in table.numeric_columns()}
+
+
+def _show_on_terminal(table: Table) -> None:
+    from rich import box
+    from rich.table import Table as Grid
+    from rich.text import Text
+
+    cells, right = _cells(table), _right(table)
+    grid = Grid(
+        box=box.SIMPLE_HEAD,
+        show_edge=False,
+        pad_edge=False,
+        header_style="bold",
+        title=Text(visible(table.caption), style="bold") if table.caption else None,
+        title_justify="left",
+    )
+    for name in cells:
+        grid.add_column(
+            Text(name), justify="right" if name in right else "left", no_wrap=name in right
+        )
+    for row in zip(*cells.values(), strict=True):
+        grid.add_row(*(Text(cell) for cell in row))
+    console = _console()
+    console.print(grid)
+    for note in table.notes:
+        console.print(Text(visible(note), style="dim"))
+
+
+def _as_text(table: Table) -> str:
+    """The table for a pipe or a file: no boxes, nothing cut off."""
+    cells, right = _cells(table), _right(table)
+    widths = {name: max(len(name), *map(len, column), 0) for name, column in cells.items()}
+
+    def line(row: Mapping[str, str]) -> str:
+        padded = (
+            cell.rjust(widths[name]) if name in right else cell.ljust(widths[name])
+            for name, cell in row.items()
+        )
+        return "  ".join(padded).rstrip()
+
+    lines = [visible(table.caption)] if table.caption else []
+    lines.append(line({name: name for name in cells}))
+    lines += [line(dict(zip(cells, row, strict=True))) for row in zip(*cells.values(), strict=True)]
+    return "\n".join([*lines, *map(visible, table.notes)])
+
+
+def _jsonable(value: Any) -> Any:
+    """JSON has no NaN: a missing number is null."""
+    if isinstance(value, float) and not math.isfinite(value):
+        return None
+    if isinstance(value, Mapping):
+        return {str(name): _jsonable(one) for name, one in value.items()}
+    if isinstance(value, list | tuple):
+        return [_jsonable(one) for one in value]
+    return value

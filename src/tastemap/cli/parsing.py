@@ -1,0 +1,164 @@
+"""Text typed by a person, made into settings, ids and filters."""
+
+from __future__ import annotations
+
+import dataclasses
+import types
+import typing
+from typing import TYPE_CHECKING, Any
+
+import typer
+
+from tastemap.cli.options import ModelName
+
+if TYPE_CHECKING:
+    from tastemap.data.catalog import Catalog, Wanted
+    from tastemap.recommender import Recommender
+    from tastemap.training.recipe import Recipe
+
+
+_BETWEEN = ",:"
+"""What stands between the parts of a setting, and between the parts of a part."""
+
+
+def make_recipe(name: ModelName, settings: list[str], *, notebook: bool = False) -> Recipe:
+    """The recipe of this name, with ``key=value`` settings over its own.
+
+    Raises:
+        typer.BadParameter: there is no such setting, or its value has another type.
+        ConfigError: a value is out of its range.
+    """
+    from tastemap.training.registry import RECIPES
+
+    kind = RECIPES[name.value]
+    changed = dict(_setting(kind, text) for text in settings)
+    if not notebook:
+        return kind(**changed)
+    preset = getattr(kind, "notebook", None)
+    if preset is None:
+        raise typer.BadParameter(f"{name} is not in the notebook", param_hint="--notebook")
+    recipe: Recipe = dataclasses.replace(preset(), **changed)
+    return recipe
+
+
+def _setting(recipe: type[Recipe], text: str) -> tuple[str, Any]:
+    key, equals, value = text.partition("=")
+    key = key.strip().replace("-", "_")
+    hints = typing.get_type_hints(recipe)
+    known = {field.name: field for field in dataclasses.fields(recipe)}
+    if not equals or key not in known:
+        listed = ", ".join(_described(field) for field in known.values())
+        raise typer.BadParameter(
+            f"{text!r} is not a setting of {recipe.name}: "
+            + (f"write key=value with one of {listed}" if listed else "it has none"),
+            param_hint="--set",
+        )
+    try:
+        return key, _typed(value.strip(), hints[key])
+    except ValueError as error:
+        raise typer.BadParameter(f"{key} {error}, not {value!r}", param_hint="--set") from error
+
+
+def _described(field: dataclasses.Field[Any]) -> str:
+    if field.default is dataclasses.MISSING:
+        return field.name
+    return f"{field.name}={_shown(field.default)}"
+
+
+def _shown(value: Any, between: str = _BETWEEN) -> str:
+    """A value as `_typed` reads it."""
+    if isinstance(value, tuple):
+        return between[0].join(_shown(one, between[1:]) for one in value)
+    return str(value)
+
+
+_WORDS = {"true": True, "yes": True, "1": True, "false": False, "no": False, "0": False}
+_KINDS = {int: "must be a whole number", float: "must be a number"}
+
+
+def _typed(text: str, hint: Any, between: str = _BETWEEN) -> Any:
+    """Text as a value of a field's type; a schedule of stages is 0.002:40,0.001:10.
+
+    Raises:
+        ValueError: it is none; the message says what is wanted.
+    """
+    origin, arguments = typing.get_origin(hint), typing.get_args(hint)
+    if origin in (typing.Union, types.UnionType):
+        if text.casefold() == "none" and type(None) in arguments:
+            return None
+        return _typed(text, next(one for one in arguments if one is not type(None)))
+    if origin is tuple:
+        parts = [part.strip() for part in text.split(between[0]) if part.strip()]
+        kinds = arguments[:1] * len(parts) if arguments[-1] is Ellipsis else arguments
+        if len(parts) != len(kinds):
+            raise ValueError(f"needs {len(kinds)} values with {between[0]!r} between them")
+        return tuple(
+            _typed(part, kind, between[1:]) for part, kind in zip(parts, kinds, strict=True)
+        )
+    if origin is typing.Literal:
+        if text not in arguments:
+            raise ValueError(f"must be one of {', '.join(map(str, arguments))}")
+        return text
+    if hint is bool:
+        if text.casefold() not in _WORDS:
+            raise ValueError("must be true or false")
+        return _WORDS[text.casefold()]
+    if hint in _KINDS:
+        try:
+            return hint(text)
+        except ValueError:
+            raise ValueError(_KINDS[hint]) from None
+    return text
+
+
+def named_users(recommender: Recommender, texts: list[str]) -> list[int | str]:
+    """Users as typed, in the type of the raw ids."""
+    return [recommender.ratings.user_ids.parse(text) for text in texts]
+
+
+def named_items(recommender: Recommender, texts: list[str]) -> list[int | str]:
+    """Items as typed: raw ids in their own type, or titles."""
+    return [recommender.ratings.item_ids.parse(text) for text in texts]
+
+
+def wanted(catalog: Catalog, texts: list[str] | None, option: str) -> Wanted:
+    """Filters such as ``genres=Comedy`` or ``year=1990..1999``.
+
+    The same column twice means that one of its values must fit. An end of a range may be left
+    out: ``year=1990..``.
+    """
+    filters: dict[str, list[Any]] = {}
+    for text in texts or []:
+        name, equals, value = (part.strip() for part in text.partition("="))
+        if not equals or not value:
+            raise typer.BadParameter(
+                f"{text!r}: write column=value, such as genres=Comedy or year=1990..1999",
+                param_hint=option,
+            )
+        filters.setdefault(name, []).append(_value(catalog, name, value, option))
+    for name, values in filters.items():
+        if len(values) > 1 and any(isinstance(value, tuple) for value in values):
+            raise typer.BadParameter(f"give one range for {name}", param_hint=option)
+    return {name: values[0] if len(values) == 1 else values for name, values in filters.items()}
+
+
+def _value(catalog: Catalog, name: str, text: str, option: str) -> Any:
+    """A value in the type of its column; an unknown column is left to the catalog to refuse."""
+    import pyarrow as pa
+
+    if name not in catalog.columns:
+        return text
+    kind = catalog.table.schema.field(name).type
+    if not (pa.types.is_integer(kind) or pa.types.is_floating(kind)):
+        return text
+    low, dots, high = text.partition("..")
+    number = int if pa.types.is_integer(kind) else float
+    try:
+        if not dots:
+            return number(text)
+        return tuple(number(end) if end.strip() else None for end in (low, high))
+    except ValueError as error:
+        raise typer.BadParameter(
+            f"{name} holds numbers: write {name}=1990 or {name}=1990..1999, not {text!r}",
+            param_hint=option,
+        ) from error
