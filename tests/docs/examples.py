@@ -1,0 +1,169 @@
+"""Running the examples of Markdown pages, and comparing what they print with what is shown.
+
+    ```python    is executed; all blocks of a page share one namespace. The value of a last
+                 expression is shown, as in a notebook.
+    ```text      right below such a block is what it prints.
+    ```console   lines after "$ " are run by a shell, the lines below are what they print.
+
+A line "..." in what is shown stands for any lines. Models differ a little between processors, so
+numbers and the order of titles are compared with some tolerance; see `difference`.
+"""
+
+from __future__ import annotations
+
+import ast
+import contextlib
+import io
+import os
+import re
+import subprocess
+import sys
+import warnings
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+from sybil import Example, Sybil
+from sybil.document import Document
+from sybil.parsers.markdown import CodeBlockParser
+
+_NUMBER = re.compile(r"[-+]?\d[\d,]*(?:\.\d+)?(?:e[-+]?\d+)?")
+_DURATION = re.compile(r"\d[\d.]*(?= ?(?:s|ms|min|seconds)\b)")
+
+
+def difference(shown: str, printed: str) -> str:
+    """What is wrong with what is shown, in words; empty if it agrees with what was printed.
+
+    The first line must have the same words, the number of lines must be the same, four of five
+    words must be the same, and where a line has the same words its numbers must be about the same
+    (within 0.15 or 15 %). Durations and the last column under a heading in seconds may be any.
+    """
+    wanted, got = _lines(shown), _lines(printed)
+    if "..." in wanted:
+        gap = wanted.index("...")
+        after = len(wanted) - gap - 1
+        if "..." in wanted[gap + 1 :]:
+            return "only one line ... is understood"
+        if len(got) < gap + after:
+            return f"{len(got)} lines were printed, at least {gap + after} are shown"
+        wanted = wanted[:gap] + wanted[gap + 1 :]
+        got = got[:gap] + got[len(got) - after :]
+    if len(wanted) != len(got):
+        return f"{len(got)} lines were printed, {len(wanted)} are shown"
+    if wanted and _words(wanted[0]) != _words(got[0]):
+        return f"the first line is {got[0]!r}, shown is {wanted[0]!r}"
+    all_wanted = Counter(word for line in wanted for word in _words(line))
+    all_got = Counter(word for line in got for word in _words(line))
+    most = max(all_wanted.total(), all_got.total())
+    if (all_wanted & all_got).total() < 0.8 * most:
+        return "more than a fifth of the words differ"
+    timed = bool(wanted) and wanted[0].split()[-1].endswith("seconds")
+    for one, other in zip(wanted, got, strict=True):
+        if _words(one) != _words(other):
+            continue
+        if timed:
+            one, other = one.rpartition(" ")[0], other.rpartition(" ")[0]
+        for a, b in zip(_numbers(one), _numbers(other), strict=True):
+            if abs(a - b) > max(0.15, 0.15 * abs(b)):
+                return f"{b:g} was printed where {a:g} is shown: {other!r}"
+    return ""
+
+
+def _lines(text: str) -> list[str]:
+    return [line.strip() for line in text.strip().splitlines() if line.strip()]
+
+
+def _words(line: str) -> list[str]:
+    return [_NUMBER.sub("#", word) for word in line.split()]
+
+
+def _numbers(line: str) -> list[float]:
+    return [float(text.replace(",", "")) for text in _NUMBER.findall(_DURATION.sub("", line))]
+
+
+class Page:
+    """The examples of one Markdown page, to be run in the current folder."""
+
+    def __init__(self, path: Path) -> None:
+        parsers = [
+            CodeBlockParser("python", self._python),
+            CodeBlockParser("text", self._text),
+            CodeBlockParser("console", self._console),
+        ]
+        self._document: Document = Sybil(parsers=parsers).parse(path)
+        self._printed = ""
+        self._printed_until = -1
+
+    def __len__(self) -> int:
+        return sum(1 for _ in self._document.examples())
+
+    def run(self) -> None:
+        """Run all examples; the first that fails raises, with its line."""
+        for example in self._document.examples():
+            example.evaluate()
+
+    def _python(self, example: Example) -> None:
+        self._printed = run_python(str(example.parsed), example.namespace, example.path, example.line)
+        self._printed_until = example.end
+
+    def _text(self, example: Example) -> str | None:
+        between = example.document.text[self._printed_until : example.start]
+        if self._printed_until < 0 or between.strip():
+            return None  # not below an example: a drawing
+        wrong = difference(str(example.parsed), self._printed)
+        return f"{wrong}\n\nprinted:\n{self._printed}" if wrong else None
+
+    def _console(self, example: Example) -> str | None:
+        for command, shown in commands(str(example.parsed)):
+            done = subprocess.run(
+                ["bash", "-c", command], capture_output=False, text=True, check=False,
+                stdout=subprocess.PIPE, stderr=subprocess.STDOUT, env=shell_environment(),
+            )  # fmt: skip
+            expected = 1 if shown.startswith("error:") else 0
+            if done.returncode != expected:
+                return f"$ {command}\nended with {done.returncode}, not {expected}:\n{done.stdout}"
+            wrong = difference(shown, done.stdout) if shown else ""
+            if wrong:
+                return f"$ {command}\n{wrong}\n\nprinted:\n{done.stdout}"
+        return None
+
+
+def run_python(source: str, namespace: dict[str, Any], path: str, line: int) -> str:
+    """Execute a block, and give what it prints; a last expression is printed too."""
+    tree = ast.parse(source, filename=path)
+    ast.increment_lineno(tree, line)
+    last = tree.body.pop() if tree.body and isinstance(tree.body[-1], ast.Expr) else None
+    printed = io.StringIO()
+    with contextlib.redirect_stdout(printed), warnings.catch_warnings():
+        warnings.simplefilter("error")
+        exec(compile(tree, path, "exec"), namespace)  # noqa: S102
+        if last is not None:
+            value = eval(compile(ast.Expression(last.value), path, "eval"), namespace)  # noqa: S307
+            if value is not None:
+                print(repr(value))  # noqa: T201
+    return printed.getvalue()
+
+
+def commands(block: str) -> list[tuple[str, str]]:
+    """Commands of a console block, each with the lines shown below it."""
+    found: list[tuple[list[str], list[str]]] = []
+    for line in block.splitlines():
+        if line.startswith("$ "):
+            found.append(([line[2:]], []))
+        elif found and found[-1][0][-1].endswith("\\") and not found[-1][1]:
+            found[-1][0].append(line)
+        elif found:
+            found[-1][1].append(line)
+    return [("\n".join(command), "\n".join(shown).strip()) for command, shown in found]
+
+
+def shell_environment() -> dict[str, str]:
+    """The environment of a shell in which this Python's programs come first."""
+    programs = str(Path(sys.executable).parent)
+    return {
+        **os.environ,
+        "PATH": programs + os.pathsep + os.environ.get("PATH", ""),
+        "NO_COLOR": "1",
+        "COLUMNS": "100",
+        "PYTHONWARNINGS": "default",
+    }
