@@ -7,13 +7,13 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 import pytest
-from tests.conftest import SCRIPT, make_ratings
-from tests.test_recommender import with_factors
 
 import tastemap as tm
 from tastemap import model_folder
 from tastemap.data.ratings import Ratings
 from tastemap.errors import ModelFolderError
+from tests.conftest import SCRIPT, make_ratings
+from tests.test_recommender import with_factors
 
 
 def content(value: float = 1.0) -> model_folder.FolderContent:

@@ -1,6 +1,5 @@
 import numpy as np
 import pytest
-from tests.conftest import SCRIPT, make_ratings
 
 import tastemap as tm
 from tastemap.data.ratings import Ratings
@@ -9,6 +8,7 @@ from tastemap.models.factors import FactorModel
 from tastemap.recommender import Recommender
 from tastemap.training.baselines import BiasesOnly
 from tastemap.training.history import TrainingHistory
+from tests.conftest import SCRIPT, make_ratings
 
 
 def with_factors(train: Ratings, seed: int = 1) -> Recommender:

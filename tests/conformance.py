@@ -1,0 +1,102 @@
+"""What every recipe's model must do. A new recipe is added by a line in `RECIPES`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import tastemap as tm
+from tastemap.data.ratings import Ratings
+from tastemap.recommender import Recommender
+from tastemap.training.recipe import Recipe
+
+QUICK = {"factors": 4, "schedule": ((1e-2, 3),), "batch_size": 4, "holdout": 0.0}
+
+RECIPES: list[Recipe] = [
+    tm.GlobalMean(),
+    tm.BiasesOnly(),
+    tm.DotProduct(**QUICK),
+    tm.BiasedMF(**QUICK),
+    tm.NeuralNet(**QUICK),
+]
+
+
+def predicts_finite_ratings_within_the_scale(model: Recommender, tmp_path: Path) -> None:
+    everyone = model.predict(model.ratings.user_ids.ids.to_pylist())
+    assert len(everyone) == model.ratings.n_users * model.ratings.n_items
+    assert np.all(np.isfinite(everyone.pairs.unclipped))
+    low, high = model.ratings.scale
+    assert np.all((everyone.values >= low) & (everyone.values <= high))
+
+
+def predicts_pairs_and_whole_users_alike(model: Recommender, tmp_path: Path) -> None:
+    users = np.arange(model.ratings.n_users, dtype=np.int32)
+    items = np.arange(model.ratings.n_items, dtype=np.int32)
+    whole = model.model.predict_users(users)
+    assert whole.shape == (len(users), len(items))
+    assert whole.dtype == np.float32
+    pairs = model.model.predict_pairs(np.repeat(users, len(items)), np.tile(items, len(users)))
+    np.testing.assert_allclose(whole.ravel(), pairs, atol=1e-5)
+
+
+def never_recommends_what_was_rated(model: Recommender, tmp_path: Path) -> None:
+    for user in model.ratings.user_ids.ids.to_pylist():
+        rated, _ = model.ratings.by_user.row(model.ratings.user_ids.code(user))
+        given = [model.ratings.item_ids.code(item) for item in model.recommend(user, 99).items]
+        assert len(given) == model.ratings.n_items - len(rated)
+        assert not set(given) & set(rated.tolist())
+
+
+def explains_in_parts_that_add_up(model: Recommender, tmp_path: Path) -> None:
+    for user, item in ((10, 5), (20, 1), (60, 4)):
+        explanation = model.explain(user, item)
+        total = sum(row["contribution"] for row in explanation.to_dicts())
+        unclipped = model.predict(user, item).pairs.unclipped[0]
+        assert total == pytest.approx(float(unclipped), abs=1e-4)
+
+
+def is_the_same_after_saving_and_loading(model: Recommender, tmp_path: Path) -> None:
+    loaded = tm.load(model.save(tmp_path / "model"))
+    everyone = model.ratings.user_ids.ids.to_pylist()
+    before, after = model.predict(everyone), loaded.predict(everyone)
+    assert before.pairs.unclipped.tobytes() == after.pairs.unclipped.tobytes()
+    assert loaded.recipe == model.recipe
+    assert loaded.history == model.history
+    assert loaded.evaluation == model.evaluation
+
+
+def is_the_same_with_the_same_seed(model: Recommender, tmp_path: Path) -> None:
+    again = model.recipe.fit(model.ratings, seed=model.seed)
+    for name, array in model.model.parameters().items():
+        np.testing.assert_array_equal(array, again.model.parameters()[name])
+
+
+def cannot_be_changed(model: Recommender, tmp_path: Path) -> None:
+    for name, array in model.model.parameters().items():
+        if name != "mean":
+            assert not array.flags.writeable, name
+
+
+def stays_in_its_vocabularies(model: Recommender, tmp_path: Path) -> None:
+    assert model.model.n_users == model.ratings.n_users
+    assert model.model.n_items == model.ratings.n_items
+
+
+CHECKS: list[Callable[[Recommender, Path], None]] = [
+    predicts_finite_ratings_within_the_scale,
+    predicts_pairs_and_whole_users_alike,
+    never_recommends_what_was_rated,
+    explains_in_parts_that_add_up,
+    is_the_same_after_saving_and_loading,
+    is_the_same_with_the_same_seed,
+    cannot_be_changed,
+    stays_in_its_vocabularies,
+]
+
+
+def fit(recipe: Recipe, small: Ratings) -> Recommender:
+    """The recipe on the hand-written ratings, measured on some of them."""
+    return recipe.fit(small, small.take(np.arange(4)), seed=3)
