@@ -2,6 +2,6 @@
 
 from __future__ import annotations
 
-from tastemap.cli.app import app, main
+from tastemap.cli.program import app, main
 
 __all__ = ["app", "main"]

@@ -137,7 +137,22 @@ def explain(
     form = form_of(as_json, as_csv)
     recommender = tm.load(model)
     (who,), (what,) = named_users(recommender, [user]), named_items(recommender, [item])
-    show(recommender.explain(who, what), form)
+    explanation = recommender.explain(who, what)
+    if form is Form.JSON:
+        show_json(
+            {
+                "user": explanation.user,
+                "item": explanation.item,
+                "title": explanation.title,
+                "prediction": explanation.clipped,
+                "score": explanation.score,
+                "made_from": explanation.made_from,
+                "rating": explanation.rating,
+                **as_plain(explanation),
+            }
+        )
+        return
+    show(explanation, form)
 
 
 def biases(
@@ -155,9 +170,9 @@ def biases(
     if form_of(as_json) is Form.JSON:
         show_json({"top": as_plain(top), "bottom": as_plain(bottom)})
         return
-    show(top)
+    show(top, title="largest biases")
     tell("")
-    show(bottom)
+    show(bottom, title="smallest biases")
 
 
 def components(
@@ -169,11 +184,22 @@ def components(
 ) -> None:
     """List the items at both ends of components of taste."""
     found = tm.load(model).components(n, most_rated=most_rated)
-    ends = [(one.top(items), one.bottom(items)) for one in found]
     if form_of(as_json) is Form.JSON:
-        show_json([{"top": as_plain(top), "bottom": as_plain(bottom)} for top, bottom in ends])
+        show_json(
+            [
+                {
+                    "component": one.number,
+                    "share": one.share,
+                    "high": as_plain(one.top(items)),
+                    "low": as_plain(one.bottom(items)),
+                }
+                for one in found
+            ]
+        )
         return
-    for top, bottom in ends:
-        show(top)
-        show(bottom)
+    for one in found:
+        if one.number > 1:
+            tell("")
+        show(one.top(items), title=f"{one.caption}, high end")
         tell("")
+        show(one.bottom(items), title=f"component {one.number}, low end")

@@ -48,11 +48,7 @@ def demo(
     say(split.description)
     fitted = _fit(split, seed, out)
     compared = tm.compare(list(fitted.values()), split.valid)
-    ranking = fitted["biased"].item_biases()
-    lists: dict[str, Table] = {"best liked": ranking.top(n), "least liked": ranking.bottom(n)}
-    for component in fitted["biased"].components(3):
-        lists[f"component {component.number}, high"] = component.top(n)
-        lists[f"component {component.number}, low"] = component.bottom(n)
+    lists = _lists(fitted["biased"], n)
     say("writing the report")
     page = tm.write_report(
         out / "report.html",
@@ -76,8 +72,7 @@ def demo(
     show(compared)
     for name, table in lists.items():
         tell("")
-        tell(name, "bold")
-        show(table)
+        show(table, title=name)
     tell("")
     tell(f"report: {page}", "bold")
     tell(f"next: tastemap recommend {_folder(out, 'biased')} --user 4")
@@ -95,6 +90,19 @@ def _fit(split: Split, seed: int, out: Path) -> dict[str, Recommender]:
         model.save(_folder(out, recipe.name))
         fitted[recipe.name] = model
     return fitted
+
+
+def _lists(model: Recommender, n: int) -> dict[str, Table]:
+    """The items at both ends of the biases and of three components, by what they are."""
+    ranking = model.item_biases()
+    lists: dict[str, Table] = {
+        "largest biases": ranking.top(n),
+        "smallest biases": ranking.bottom(n),
+    }
+    for component in model.components(3):
+        lists[f"{component.caption}, high end"] = component.top(n)
+        lists[f"component {component.number}, low end"] = component.bottom(n)
+    return lists
 
 
 def _folder(out: Path, name: str) -> Path:

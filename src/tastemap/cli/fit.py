@@ -79,12 +79,12 @@ def fit(
     read = reading.read(ratings)
     for note in read.notes:
         say(note)
+    parts = _split(read, split, valid_fraction, seed)
+    train, valid = (parts.train, parts.valid) if parts else (read, None)
     looked = tm.audit(read)
     if form is Form.TABLE:
         show(looked)
         tell("")
-    parts = _split(read, split, valid_fraction, seed)
-    train, valid = (parts.train, parts.valid) if parts else (read, None)
     if parts:
         say(parts.description)
     with tm.progress_bar(recipe.name) as bar:

@@ -45,8 +45,8 @@ def form_of(as_json: bool, as_csv: bool = False) -> Form:
     return Form.JSON if as_json else Form.CSV if as_csv else Form.TABLE
 
 
-def show(table: Table, form: Form = Form.TABLE) -> None:
-    """Print one table on standard output."""
+def show(table: Table, form: Form = Form.TABLE, *, title: str = "") -> None:
+    """Print one table on standard output, under its caption or another title."""
     if form is Form.JSON:
         show_json(as_plain(table))
     elif form is Form.CSV:
@@ -55,9 +55,9 @@ def show(table: Table, form: Form = Form.TABLE) -> None:
         for note in table.notes:
             say(note)
     elif sys.stdout.isatty():
-        _show_on_terminal(table)
+        _Shown(table, title).on(_console())
     else:
-        typer.echo(_as_text(table))
+        typer.echo(str(_Shown(table, title)))
 
 
 def show_json(value: Any) -> None:
@@ -118,59 +118,79 @@ def _console(*, error: bool = False) -> Console:
     return Console(stderr=error, highlight=False, markup=False, emoji=False)
 
 
-def _cells(table: Table) -> dict[str, list[str]]:
-    return {
-        visible(name).replace("_", " "): [visible(cell) for cell in cells]
-        for name, cells in table.text_columns().items()
-    }
+class _Shown:
+    """A table as text, ready for a terminal or a file."""
 
+    def __init__(self, table: Table, title: str) -> None:
+        self.title = visible(title or table.caption)
+        self.notes = [visible(note) for note in table.notes]
+        right = table.numeric_columns()
+        columns = table.text_columns().items()
+        self.columns = [
+            [visible(cell) for cell in (_heading(name), *cells)] for name, cells in columns
+        ]
+        self.right = [name in right for name, _ in columns]
 
-def _right(table: Table) -> set[str]:
-    return {visible(name).replace("_", " ") for name in table.numeric_columns()}
+    def widths(self) -> list[int]:
+        """How many places of a terminal each column takes."""
+        from rich.cells import cell_len
 
+        return [max(map(cell_len, column)) for column in self.columns]
 
-def _show_on_terminal(table: Table) -> None:
-    from rich import box
-    from rich.table import Table as Grid
-    from rich.text import Text
+    def on(self, console: Console) -> None:
+        """Print it on a terminal: long text is broken, numbers never are."""
+        from rich import box
+        from rich.table import Table as Grid
+        from rich.text import Text
 
-    cells, right = _cells(table), _right(table)
-    grid = Grid(
-        box=box.SIMPLE_HEAD,
-        show_edge=False,
-        pad_edge=False,
-        header_style="bold",
-        title=Text(visible(table.caption), style="bold") if table.caption else None,
-        title_justify="left",
-    )
-    for name in cells:
-        grid.add_column(
-            Text(name), justify="right" if name in right else "left", no_wrap=name in right
+        least = [
+            width if right else min(width, _NARROW)
+            for width, right in zip(self.widths(), self.right, strict=True)
+        ]
+        spare = console.width - sum(least)
+        if spare < len(least) - 1:
+            # Too many columns: one line a row, which the terminal may break.
+            console.print(Text(str(self)), soft_wrap=True)
+            return
+        grid = Grid(
+            box=box.SIMPLE_HEAD,
+            show_edge=False,
+            pad_edge=False,
+            padding=(0, 1 if spare >= 3 * (len(least) - 1) else 0),
+            header_style="bold",
+            title=Text(self.title, style="bold") if self.title else None,
+            title_justify="left",
         )
-    for row in zip(*cells.values(), strict=True):
-        grid.add_row(*(Text(cell) for cell in row))
-    console = _console()
-    console.print(grid)
-    for note in table.notes:
-        console.print(Text(visible(note), style="dim"))
+        for column, right in zip(self.columns, self.right, strict=True):
+            grid.add_column(Text(column[0]), justify="right" if right else "left", no_wrap=right)
+        for row in list(zip(*self.columns, strict=True))[1:]:
+            grid.add_row(*(Text(cell) for cell in row))
+        console.print(grid)
+        for note in self.notes:
+            console.print(Text(note, style="dim"))
+
+    def __str__(self) -> str:
+        """The table for a pipe or a file: no boxes, nothing cut off."""
+        from rich.cells import cell_len
+
+        def padded(cell: str, width: int, right: bool) -> str:
+            blanks = " " * (width - cell_len(cell))
+            return blanks + cell if right else cell + blanks
+
+        widths = self.widths()
+        rows = [
+            "  ".join(map(padded, row, widths, self.right)).rstrip()
+            for row in zip(*self.columns, strict=True)
+        ]
+        return "\n".join([*([self.title] if self.title else []), *rows, *self.notes])
 
 
-def _as_text(table: Table) -> str:
-    """The table for a pipe or a file: no boxes, nothing cut off."""
-    cells, right = _cells(table), _right(table)
-    widths = {name: max(len(name), *map(len, column), 0) for name, column in cells.items()}
+_NARROW = 12
+"""A column of text may be made as narrow as this."""
 
-    def line(row: Mapping[str, str]) -> str:
-        padded = (
-            cell.rjust(widths[name]) if name in right else cell.ljust(widths[name])
-            for name, cell in row.items()
-        )
-        return "  ".join(padded).rstrip()
 
-    lines = [visible(table.caption)] if table.caption else []
-    lines.append(line({name: name for name in cells}))
-    lines += [line(dict(zip(cells, row, strict=True))) for row in zip(*cells.values(), strict=True)]
-    return "\n".join([*lines, *map(visible, table.notes)])
+def _heading(name: str) -> str:
+    return name.replace("_", " ")
 
 
 def _jsonable(value: Any) -> Any:

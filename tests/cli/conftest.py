@@ -1,0 +1,83 @@
+"""Files and models for the tests of the command line, and two ways to run it."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.csv
+import pytest
+from typer.testing import CliRunner, Result
+
+from tastemap.cli import app
+from tastemap.data.ratings import Ratings
+
+TASTEMAP = Path(sys.executable).with_name("tastemap")
+QUICK = ("--set", "factors=4", "--set", "schedule=0.01:3", "--set", "holdout=0")
+"""Settings with which a fit takes no time."""
+
+
+def run(*arguments: object) -> Result:
+    """Run the program in this process; an exception it does not handle is raised here."""
+    return CliRunner().invoke(app, [str(one) for one in arguments], catch_exceptions=False)
+
+
+def answer(*arguments: object) -> str:
+    """What a command that must succeed prints on standard output."""
+    result = run(*arguments)
+    assert result.exit_code == 0, result.stderr
+    return result.stdout
+
+
+def shell(*arguments: object, folder: Path) -> subprocess.CompletedProcess[str]:
+    """Run the installed program in a process of its own."""
+    command = [str(TASTEMAP), *(str(one) for one in arguments)]
+    return subprocess.run(
+        command, cwd=folder, capture_output=True, text=True, encoding="utf-8", timeout=120
+    )
+
+
+@pytest.fixture(scope="session")
+def csv_files(movielens: Ratings, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with ``ratings.csv`` and ``movies.csv``: the first forty users of MovieLens."""
+    folder = tmp_path_factory.mktemp("csv")
+    few = movielens.take(movielens.users < 40)
+    table = few.to_arrow().rename_columns(["userId", "movieId", "rating", "timestamp"])
+    pyarrow.csv.write_csv(table, folder / "ratings.csv")
+    catalog = movielens.catalog
+    items = pa.table(
+        {"movieId": movielens.item_ids.ids, **{n: catalog.table[n] for n in catalog.columns}}
+    )
+    pyarrow.csv.write_csv(items, folder / "movies.csv")
+    return folder
+
+
+@pytest.fixture(scope="session")
+def fitted(csv_files: Path, tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path]:
+    """Model folders by name of the recipe, fitted once by the program itself."""
+    folder = tmp_path_factory.mktemp("models")
+
+    def of(name: str) -> Path:
+        place = folder / name
+        if not place.exists():
+            quick = QUICK if name in ("dot", "biased", "neural") else ()
+            files = (csv_files / "ratings.csv", "--items", csv_files / "movies.csv")
+            answer("fit", *files, "--model", name, "--out", place, *quick)
+        return place
+
+    return of
+
+
+@pytest.fixture(scope="session")
+def biased_folder(fitted: Callable[[str], Path]) -> Path:
+    """A model folder of matrix factorization with biases."""
+    return fitted("biased")
+
+
+@pytest.fixture(scope="session")
+def biases_folder(fitted: Callable[[str], Path]) -> Path:
+    """A model folder of biases alone."""
+    return fitted("biases")

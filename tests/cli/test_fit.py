@@ -1,0 +1,205 @@
+"""The verb that trains."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import time
+from pathlib import Path
+
+import pytest
+
+import tastemap as tm
+from tests.cli.conftest import QUICK, TASTEMAP, answer, run, shell
+
+
+def test_the_command_of_the_readme(csv_files: Path, tmp_path: Path) -> None:
+    ratings, items = csv_files / "ratings.csv", csv_files / "movies.csv"
+    out = answer("fit", ratings, "--items", items, "--model", "biased", "--out", tmp_path / "m1",
+                 *QUICK)  # fmt: skip
+    model = tm.load(tmp_path / "m1")
+    assert model.recipe == tm.BiasedMF(factors=4, schedule=((0.01, 3),), holdout=0)
+    assert model.catalog.has_titles
+    for shown in ("training loss", "validation mse", "biased", "biases", "mean", "rmse"):
+        assert shown in out
+    assert f"tastemap recommend {tmp_path / 'm1'} --user 1" in out
+
+
+def test_a_fit_says_what_reading_did_and_how_it_splits(csv_files: Path, tmp_path: Path) -> None:
+    result = run("fit", csv_files / "ratings.csv", "--model", "biases", "--out", tmp_path / "m")
+    assert "columns: user = userId" in result.stderr
+    assert "random, 0.2 of the ratings in valid, seed 42" in result.stderr
+
+
+def test_json_has_the_whole_story(csv_files: Path, tmp_path: Path) -> None:
+    result = run("fit", csv_files / "ratings.csv", "--model", "dot", "--out", tmp_path / "m",
+                 "--seed", 7, *QUICK, "--json")  # fmt: skip
+    said = json.loads(result.stdout)
+    model = tm.load(tmp_path / "m")
+    assert said["model"] == "dot"
+    assert said["seed"] == model.seed == 7
+    assert said["settings"]["factors"] == 4
+    assert [row["epoch"] for row in said["history"]["rows"]] == [1, 2, 3]
+    assert said["audit"]["rows"]
+    assert said["ratings"]["notes"] == list(model.ratings.notes)
+    by_name = {row["model"]: row for row in said["comparison"]["rows"]}
+    assert set(by_name) == {"dot", "biases", "mean"}
+    assert model.evaluation is not None
+    assert by_name["dot"]["rmse"] == pytest.approx(model.evaluation.rmse)
+    # Where nobody watches a bar, each epoch is a line.
+    assert "dot: 3/3  training loss" in result.stderr
+
+
+def test_a_bundled_set_is_read_by_name(tmp_path: Path) -> None:
+    said = json.loads(
+        answer("fit", "movielens-small", "--model", "biases", "--out", tmp_path / "m", "--json")
+    )
+    assert said["ratings"]["rows"] == 100_004
+    assert [row["model"] for row in said["comparison"]["rows"]] == ["biases", "mean"]
+
+
+def test_a_downloaded_set_is_read_by_name(csv_files: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "sets" / "ml-latest-small"
+    folder.parent.mkdir()
+    folder.symlink_to(csv_files)
+    command = ("audit", "movielens-small-latest", "--folder", folder.parent, "--json")
+    assert json.loads(answer(*command))["rows"]
+
+
+def test_without_validation_it_trains_on_everything(csv_files: Path, tmp_path: Path) -> None:
+    command = ("fit", csv_files / "ratings.csv", "--model", "biases", "--out", tmp_path / "m")
+    said = json.loads(answer(*command, "--valid-fraction", 0, "--json"))
+    assert said["split"] is None
+    assert said["comparison"] is None
+    assert len(tm.load(tmp_path / "m").ratings) == said["ratings"]["rows"]
+    assert "saved in" in answer(*command, "--valid-fraction", 0)
+
+
+@pytest.mark.parametrize("split", ["random", "per-user", "leave-last-out", "time"])
+def test_every_split(csv_files: Path, tmp_path: Path, split: str) -> None:
+    command = ("fit", csv_files / "ratings.csv", "--model", "biases", "--out", tmp_path / "m")
+    said = json.loads(answer(*command, "--split", split, "--json"))
+    assert said["split"].startswith(split.replace("-", " "))
+    assert 0 < said["comparison"]["rows"][0]["rows"] < said["ratings"]["rows"] / 2
+
+
+def test_columns_and_duplicates_are_told(tmp_path: Path) -> None:
+    table = "who;what;how;when\nann;a;4;1\nann;a;2;2\nbob;a;3;3\n"
+    (tmp_path / "r.csv").write_text(table, encoding="utf-8")
+    columns = ("--user-column", "who", "--item-column", "1", "--rating-column", "how")
+    rest = ("--time-column", "when", "--duplicates", "mean", "--sep", ";", "--valid-fraction", 0)
+    answer("fit", tmp_path / "r.csv", "--model", "mean", "--out", tmp_path / "m", *columns, *rest)
+    ratings = tm.load(tmp_path / "m").ratings
+    assert ratings.user_ids.ids.to_pylist() == ["ann", "bob"]
+    assert ratings.values.tolist() == [3, 3]
+
+
+def test_settings_are_parsed_by_their_types(csv_files: Path, tmp_path: Path) -> None:
+    settings = ("hidden=6,5", "dropout=0.1,0,0.2", "mean-term=no", "schedule=0.01:1,0.001:1")
+    settings += ("penalty_on=tables", "holdout=0", "factors=3", "l2=1e-3")
+    options = [word for one in settings for word in ("--set", one)]
+    answer("fit", csv_files / "ratings.csv", "--model", "neural", "--out", tmp_path / "m", *options)
+    assert tm.load(tmp_path / "m").recipe == tm.NeuralNet(
+        hidden=(6, 5),
+        dropout=(0.1, 0.0, 0.2),
+        mean_term=False,
+        schedule=((0.01, 1), (0.001, 1)),
+        penalty_on="tables",
+        holdout=0,
+        factors=3,
+        l2=1e-3,
+    )
+
+
+def test_the_settings_of_the_notebook_can_be_had_and_changed(
+    csv_files: Path, tmp_path: Path
+) -> None:
+    options = ("--notebook", "--set", "schedule=0.001:1", "--set", "batch_size=512")
+    answer("fit", csv_files / "ratings.csv", "--model", "dot", "--out", tmp_path / "m", *options)
+    recipe = tm.load(tmp_path / "m").recipe
+    assert isinstance(recipe, tm.DotProduct)
+    assert not recipe.mean_term
+    assert recipe.schedule == ((0.001, 1),)
+
+
+def test_a_long_learning_curve_is_thinned_out(csv_files: Path, tmp_path: Path) -> None:
+    settings = ("--set", "factors=2", "--set", "schedule=0.01:40", "--set", "holdout=0")
+    command = ("fit", csv_files / "ratings.csv", "--model", "dot", "--out", tmp_path / "m")
+    out = answer(*command, *settings)
+    assert "15 of 40 epochs" in out
+    curve = out[out.index("epoch") :].splitlines()[1:16]
+    assert [line.split()[0] for line in (curve[0], curve[-1])] == ["1", "40"]
+
+
+def test_a_checkpoint_is_gone_on_from(csv_files: Path, tmp_path: Path) -> None:
+    command = ("fit", csv_files / "ratings.csv", "--model", "dot", *QUICK)
+    checkpoint = ("--checkpoint", tmp_path / "c")
+    answer(*command, *checkpoint, "--out", tmp_path / "a")
+    again = run(*command, *checkpoint, "--out", tmp_path / "b")
+    assert again.exit_code == 0
+    assert "3/3" not in again.stderr  # nothing was left to do
+    other = run(*command, *checkpoint, "--out", tmp_path / "c2", "--seed", 1)
+    assert other.exit_code == 1
+    assert other.stderr.splitlines()[-1].startswith("error: ")
+
+
+def test_a_model_is_replaced_by_the_next(csv_files: Path, tmp_path: Path) -> None:
+    for name in ("mean", "biases"):
+        answer("fit", csv_files / "ratings.csv", "--model", name, "--out", tmp_path / "m")
+    assert tm.load(tmp_path / "m").recipe.name == "biases"
+
+
+@pytest.mark.skipif(os.name == "nt", reason="signals of a terminal")
+def test_ctrl_c_keeps_the_best_weights_so_far(csv_files: Path, tmp_path: Path) -> None:
+    endless = ("--set", "schedule=0.0001:100000", "--set", "holdout=0")
+    program = subprocess.Popen(
+        [TASTEMAP, "fit", csv_files / "ratings.csv", "--model", "dot", "--out", "m", *endless],
+        cwd=tmp_path,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    with program:
+        assert program.stderr is not None
+        for line in program.stderr:
+            if line.startswith("dot: 2/"):
+                break
+        time.sleep(0.05)
+        program.send_signal(signal.SIGINT)
+        out, said = program.communicate(timeout=60)
+    assert program.returncode == 130
+    assert "interrupted: the best weights so far were saved" in said
+    assert "saved in m" in out
+    assert tm.load(tmp_path / "m").history.stopped == "interrupted"
+
+
+@pytest.mark.skipif(os.name == "nt", reason="signals of a terminal")
+def test_ctrl_c_before_the_first_epoch_saves_nothing(csv_files: Path, tmp_path: Path) -> None:
+    program = subprocess.Popen(
+        [TASTEMAP, "fit", csv_files / "ratings.csv", "--model", "dot", "--out", "m", "--set",
+         "batch_size=1"],
+        cwd=tmp_path,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )  # fmt: skip
+    with program:
+        assert program.stderr is not None
+        for line in program.stderr:
+            if "seed 42" in line:
+                break
+        program.send_signal(signal.SIGINT)
+        _, said = program.communicate(timeout=60)
+    assert program.returncode == 130
+    assert said.splitlines()[-1] == "interrupted"
+    assert not (tmp_path / "m").exists()
+
+
+def test_the_installed_program_fits(csv_files: Path, tmp_path: Path) -> None:
+    out = shell(
+        "fit", csv_files / "ratings.csv", "--model", "biases", "--out", "m", folder=tmp_path
+    )
+    assert out.returncode == 0, out.stderr
+    assert "saved in m" in out.stdout
