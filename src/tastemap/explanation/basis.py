@@ -21,6 +21,7 @@ over components of user times item coordinate is the last term above.
 
 from __future__ import annotations
 
+import weakref
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -28,8 +29,12 @@ import numpy as np
 from tastemap.arrays import Factors, Float64s, Int64s
 from tastemap.data.ratings import Ratings
 from tastemap.errors import NotFittedFor
+from tastemap.explanation.biases import most_rated_items
 from tastemap.models.factors import FactorModel
 from tastemap.models.protocol import Model
+
+MOST_RATED = 2000
+"""Items on which a basis is computed unless told otherwise."""
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -97,8 +102,8 @@ def canonical_basis(model: Model, ratings: Ratings, ranked: Int64s) -> Basis:
     users = model.user_factors[ratings.user_counts > 0].astype(np.float64)
     items = model.item_factors[ranked].astype(np.float64)
     user_centre, item_centre = _mean(users), _mean(items)
-    r_user = np.linalg.qr(users - user_centre).R
-    r_item = np.linalg.qr(items - item_centre).R
+    r_user = np.asarray(np.linalg.qr(users - user_centre, mode="r"))
+    r_item = np.asarray(np.linalg.qr(items - item_centre, mode="r"))
     x, s, y_t = np.linalg.svd(r_user @ r_item.T, full_matrices=False)
     kept = s > s.max(initial=0.0) * users.shape[1] * np.finfo(np.float32).eps
     x, s, y = x[:, kept], s[kept], y_t[kept].T
@@ -115,6 +120,25 @@ def canonical_basis(model: Model, ratings: Ratings, ranked: Int64s) -> Basis:
         share=s**2 / np.sum(s**2),
         spread=s / np.sqrt(max(1, len(users) * len(items))),
     )
+
+
+_REMEMBERED: weakref.WeakKeyDictionary[FactorModel, tuple[weakref.ref[Ratings], Int64s, Basis]]
+_REMEMBERED = weakref.WeakKeyDictionary()
+
+
+def standard_basis(model: FactorModel, ratings: Ratings) -> tuple[Int64s, Basis]:
+    """All canonical components on the `MOST_RATED` items, and the codes of these items.
+
+    It is kept for as long as the model lives: explaining one prediction after another must not
+    decompose the whole model each time.
+    """
+    known = _REMEMBERED.get(model)
+    if known is not None and known[0]() is ratings:
+        return known[1], known[2]
+    ranked = most_rated_items(model, ratings, MOST_RATED)
+    basis = canonical_basis(model, ratings, ranked)
+    _REMEMBERED[model] = (weakref.ref(ratings), ranked, basis)
+    return ranked, basis
 
 
 def notebook_basis(item_factors: Factors) -> Basis:

@@ -142,16 +142,25 @@ def most_rated_items(model: Model, ratings: Ratings, most_rated: int) -> Int64s:
     """
     if most_rated < 1:
         raise ConfigError(f"most_rated must be at least 1, got {most_rated}")
+    check_trained_on(model, ratings)
+    codes = ratings.most_rated_items(most_rated)
+    rated: Int64s = codes[ratings.item_counts[codes] > 0]
+    return rated
+
+
+def check_trained_on(model: Model, ratings: Ratings) -> None:
+    """See that a model can have been trained on these ratings.
+
+    Raises:
+        DataError: there are no ratings, or they are not of the model's users and items.
+    """
     if (model.n_users, model.n_items) != (ratings.n_users, ratings.n_items):
         raise DataError(
             f"the model knows {model.n_users:,} users and {model.n_items:,} items, the ratings "
             f"{ratings.n_users:,} and {ratings.n_items:,}: pass those it was trained on"
         )
     if not len(ratings):
-        raise DataError("there are no ratings, so no item is a rated one")
-    codes = ratings.most_rated_items(most_rated)
-    rated: Int64s = codes[ratings.item_counts[codes] > 0]
-    return rated
+        raise DataError("there are no ratings, and a model is read by those it was trained on")
 
 
 def checked(n: int) -> int:

@@ -11,13 +11,10 @@ import numpy as np
 from tastemap.arrays import Float64s, Int64s, Values, frozen, top_n
 from tastemap.data.ratings import Ratings
 from tastemap.errors import ConfigError, NotFittedFor
-from tastemap.explanation.basis import Basis, canonical_basis, notebook_basis
+from tastemap.explanation.basis import MOST_RATED, Basis, canonical_basis, notebook_basis
 from tastemap.explanation.biases import checked, item_bias_of, most_rated_items
 from tastemap.models.protocol import Model
 from tastemap.tables import Table
-
-MOST_RATED = 2000
-"""Items on which the basis is computed unless told otherwise."""
 
 BASES = ("canonical", "notebook")
 
@@ -292,6 +289,8 @@ def components(
         if basis == BASES[0]
         else notebook_basis(vectors[ranked])
     )
+    if not len(maps.share):
+        raise ConfigError("there is no component: by the factors, all users or all items are alike")
     if not 1 <= n <= len(maps.share):
         raise ConfigError(f"n must be from 1 to {len(maps.share)}, the rank here, got {n}")
     maps = maps.first(n)

@@ -10,9 +10,8 @@ import numpy as np
 
 from tastemap.arrays import Codes, Float64s
 from tastemap.data.ratings import Ratings
-from tastemap.explanation.basis import canonical_basis
-from tastemap.explanation.biases import most_rated_items
-from tastemap.explanation.components import MOST_RATED
+from tastemap.explanation.basis import standard_basis
+from tastemap.explanation.biases import check_trained_on
 from tastemap.models.bias import BiasModel
 from tastemap.models.factors import FactorModel
 from tastemap.models.protocol import Model
@@ -22,6 +21,8 @@ from tastemap.tables import Table
 
 _SHOWN = 5
 """Components named one by one; the rest are summed."""
+_KNOWN = 300
+"""Most rated items among which those are chosen that tell what a component is."""
 _SAMPLE = 400
 """Users, and items, over which the means of a model without linear parts are taken."""
 
@@ -99,8 +100,9 @@ def explain(model: Model, ratings: Ratings, user_code: int, item_code: int) -> E
         item_code: code of the item.
 
     Raises:
-        DataError: model and ratings are not of the same users and items.
+        DataError: there are no ratings, or they are not of the model's users and items.
     """
+    check_trained_on(model, ratings)
     known_user = bool(ratings.user_counts[user_code] > 0)
     known_item = bool(ratings.item_counts[item_code] > 0)
     # Same codes as in Recommender.predict_codes: -1 for what has no training ratings.
@@ -149,8 +151,7 @@ def _bias_parts(model: BiasModel, user: int, item: int) -> Parts:
 def _factor_parts(
     model: FactorModel, ratings: Ratings, user: int, item: int
 ) -> tuple[Parts, list[str]]:
-    ranked = most_rated_items(model, ratings, MOST_RATED)
-    basis = canonical_basis(model, ratings, ranked)
+    ranked, basis = standard_basis(model, ratings)
     p = model.user_factors[user].astype(np.float64)
     q = model.item_factors[item].astype(np.float64)
     p_mean, q_mean = basis.user_centre, basis.item_centre
@@ -178,11 +179,15 @@ def _factor_parts(
         f"of the item bias {item_shared:+.3f} is taste that all users share; "
         f"of the user bias {user_shared:+.3f} is this user's taste for what all items share"
     ]
-    places = basis.of_items(model.item_factors[ranked])
+    known = ranked[:_KNOWN]
+    places = basis.of_items(model.item_factors[known])
+    title = ratings.catalog.title
     for number in shown[:_SHOWN]:
-        low, high = (ranked[place(places[:, number])] for place in (np.argmin, np.argmax))
-        title = ratings.catalog.title
-        remarks.append(f"component {number + 1} runs from {title(low)} to {title(high)}")
+        low, high = (known[place(places[:, number])] for place in (np.argmin, np.argmax))
+        remarks.append(
+            f"component {number + 1}: low for {title(low)}, high for {title(high)} "
+            f"(of the {len(known)} most rated)"
+        )
     return parts, remarks
 
 
