@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import subprocess
 import sys
 from collections.abc import Callable
@@ -18,6 +19,35 @@ from tastemap.data.ratings import Ratings
 TASTEMAP = Path(sys.executable).with_name("tastemap")
 QUICK = ("--set", "factors=4", "--set", "schedule=0.01:3", "--set", "holdout=0")
 """Settings with which a fit takes no time."""
+
+
+class Terminal(io.StringIO):
+    """A stream that says it is a terminal."""
+
+    def isatty(self) -> bool:
+        return True
+
+
+OnTerminal = Callable[[], Terminal]
+
+
+@pytest.fixture
+def on_terminal(monkeypatch: pytest.MonkeyPatch) -> OnTerminal:
+    """Call it in a test, and both streams are a terminal sixty columns wide.
+
+    Not before: pytest puts its own streams in place when the test begins.
+    """
+
+    def begin() -> Terminal:
+        stream = Terminal()
+        monkeypatch.setattr(sys, "stdout", stream)
+        monkeypatch.setattr(sys, "stderr", stream)
+        monkeypatch.setenv("TERM", "xterm")
+        monkeypatch.setenv("COLUMNS", "60")
+        monkeypatch.delenv("NO_COLOR", raising=False)
+        return stream
+
+    return begin
 
 
 def run(*arguments: object) -> Result:

@@ -56,7 +56,10 @@ def _setting(recipe: type[Recipe], text: str) -> tuple[str, Any]:
     try:
         return key, _typed(value.strip(), hints[key])
     except ValueError as error:
-        raise typer.BadParameter(f"{key} {error}, not {value!r}", param_hint="--set") from error
+        example = _shown(known[key].default)
+        raise typer.BadParameter(
+            f"{key} {error}, such as {example}, not {value!r}", param_hint="--set"
+        ) from error
 
 
 def _described(field: dataclasses.Field[Any]) -> str:
