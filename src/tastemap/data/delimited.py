@@ -20,6 +20,7 @@ _SEPARATORS = ("::", "\t", ",", ";", "|", " ")
 _SPOKEN = {"\t": "tab", ",": "comma", " ": "blank"}
 _OF_SUFFIX = {".csv": ",", ".tsv": "\t", ".tab": "\t", ".psv": "|"}
 _STAND_IN = "\x1f"  # the "unit separator": what takes the place of a separator of several bytes
+_WHOLE = re.compile(r"\s*-?\d+\s*")
 _BREAK = re.compile(r"\r\n|\r|\n")
 _NUMBER = re.compile(r"\s*[+-]?(\d+([.,]\d*)?|[.,]\d+)([eE][+-]?\d+)?\s*")
 
@@ -101,15 +102,29 @@ class Delimited(Source):
         self.notes = (f"read {self.name} as text separated by {spoken}, with {said}",)
 
     def read(self, kinds: Mapping[int, str]) -> pa.Table:  # noqa: D102
-        names = [str(position) for position in range(len(self.columns))]
         types = {str(p): _ARROW_TYPES[kind] for p, kind in kinds.items() if kind != "time"}
+        # Arrow can infer the type of times too, but then keeps the whole text in memory.
+        whole = [str(p) for p, kind in kinds.items() if kind == "time" and self._is_whole(p)]
+        if whole:
+            try:
+                return self._read(kinds, types | dict.fromkeys(whole, pa.int64()))
+            except CannotRead:
+                pass  # perhaps a time further down is written otherwise
+        return self._read(kinds, types)
+
+    def _is_whole(self, position: int) -> bool:
+        cells = [row[position] for row in self.sample() if len(row) > position]
+        return bool(cells) and all(_WHOLE.fullmatch(cell) for cell in cells)
+
+    def _read(self, kinds: Mapping[int, str], types: Mapping[str, pa.DataType]) -> pa.Table:
+        names = [str(position) for position in range(len(self.columns))]
         translated = (self.sep, _STAND_IN) if len(self.sep.encode()) > 1 else None
         try:
             with self.file.open() as stream:
                 return pyarrow.csv.read_csv(
                     Translated(stream, self.encoding, translated),
                     pyarrow.csv.ReadOptions(
-                        column_names=names, skip_rows=self._skip, block_size=1 << 22
+                        column_names=names, skip_rows=self._skip, block_size=1 << 20
                     ),
                     pyarrow.csv.ParseOptions(
                         delimiter=_STAND_IN if translated else self.sep,

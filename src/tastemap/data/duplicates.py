@@ -15,6 +15,9 @@ from tastemap.errors import DataError
 Rule = Literal["last", "mean", "error"]
 """What to do with repeated pairs: keep the latest, average, or refuse."""
 
+RESOLVED = "pairs of user and item occur more than once"
+"""What the note on resolved duplicates says."""
+
 RULES: tuple[str, ...] = get_args(Rule)
 
 
@@ -70,7 +73,7 @@ def resolve(ratings: Ratings, rule: Rule, table: Source) -> tuple[Ratings, str]:
     mask[rows] = False
     mask[kept] = True
     said = (
-        f"{len(pairs):,} pairs of user and item occur more than once; rule {rule!r}: {chosen}, "
+        f"{len(pairs):,} {RESOLVED}; rule {rule!r}: {chosen}, "
         f"dropped {len(rows) - len(pairs):,} rows"
     )
     return ratings.take(mask), said

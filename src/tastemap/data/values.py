@@ -199,7 +199,11 @@ def _seconds(numbers: Any) -> tuple[Int64s, list[str]]:
         )
     if numbers.dtype.kind == "f" and (numbers != np.floor(numbers)).any():
         notes.append("fractions of a second are cut off")
-    return frozen(np.floor_divide(numbers, divisor), np.int64), notes
+    seconds = (
+        numbers if divisor == 1 and numbers.dtype.kind == "i" else numbers // divisor
+    ).astype(np.int64)
+    seconds.flags.writeable = False
+    return seconds, notes
 
 
 def _parsed_dates(column: pa.ChunkedArray) -> tuple[pa.ChunkedArray, pa.DataType]:
