@@ -149,6 +149,14 @@ def test_titles_and_ids_stay_text_whatever_they_begin_with(tmp_path: Path) -> No
     assert "hyperlink" not in xml
 
 
+def test_long_ids_keep_all_their_digits(tmp_path: Path) -> None:
+    table = tm.crosstab(make_ratings([(2**60 + 1, 7, 3.0)]))
+    sheet = openpyxl.load_workbook(table.to_excel(tmp_path / "a.xlsx"))["Model"]
+    cells = [cell.value for row in sheet.iter_rows() for cell in row]
+    assert str(2**60 + 1) in cells
+    assert 7 in cells
+
+
 def test_the_guide_names_cells_that_are_there(tmp_path: Path) -> None:
     text = texts(TABLE.to_excel(tmp_path / "a.xlsx"))
     known = int(np.sum(~np.isnan(TABLE.values)))

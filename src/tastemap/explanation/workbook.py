@@ -96,7 +96,7 @@ def _write_model(page: Page, title: str, small: SmallModel) -> None:
     page.factor_names(at.model)
     page.editable(at.users(at.model), _of_users(small), num_format="0.00")
     page.editable(at.items(at.model), _of_items(small), num_format="0.00")
-    _write_predictions(page, at.model, small)
+    _write_predictions(page, at.model, small, rated=at.ratings)
 
     page.block(
         at.errors - 2,
@@ -163,11 +163,14 @@ def _write_step(page: Page, small: SmallModel) -> None:
 
     page.formulas(at.users(at.after), new, _of_users(after), num_format="0.00", bold=True)
     page.formulas(at.items(at.after), new, _of_items(after), num_format="0.00", bold=True)
-    _write_predictions(page, at.after, after)
+    _write_predictions(page, at.after, after, rated=at.slopes)
 
 
-def _write_predictions(page: Page, top: int, small: SmallModel) -> None:
-    """The grid of predictions from the factors that stand left of it and above it."""
+def _write_predictions(page: Page, top: int, small: SmallModel, *, rated: int) -> None:
+    """The grid of predictions from the factors that stand left of it and above it.
+
+    The grid whose first user is in row ``rated`` of this sheet is empty where there is no rating.
+    """
     at = page.at
 
     def prediction(row: int, column: int) -> str:
@@ -181,8 +184,7 @@ def _write_predictions(page: Page, top: int, small: SmallModel) -> None:
         return "+".join(terms)
 
     page.formulas(at.cells(top), prediction, small.predictions(), num_format="0.00")
-    rating = f"{MODEL}!{cell(at.ratings, at.grid)}"
-    page.unrated(at.cells(top), rating)
+    page.unrated(at.cells(top), cell(rated, at.grid))
     page.shade_ratings(at.cells(top))
 
 

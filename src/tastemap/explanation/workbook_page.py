@@ -45,6 +45,11 @@ class Layout:
         """Column of the first item."""
         return self.bias + 2
 
+    @property
+    def width(self) -> int:
+        """Columns that are printed: all, and enough for the remarks beside few items."""
+        return self.grid + max(self.n_items, 13)
+
     def cells(self, top: int) -> Area:
         """A users x items grid whose first user is in row ``top``."""
         return top, self.grid, top + self.n_users - 1, self.grid + self.n_items - 1
@@ -180,12 +185,14 @@ class Page:
 
     def raw(self, row: int, column: int, raw: int | str) -> None:
         """A raw id, as the number or the text it is."""
-        write = self.sheet.write_string if isinstance(raw, str) else self.sheet.write_number
-        write(row, column, raw, self.small)
+        if isinstance(raw, str) or abs(raw) >= 10**15:  # a cell keeps 15 digits of a number
+            self.sheet.write_string(row, column, str(raw), self.small)
+        else:
+            self.sheet.write_number(row, column, raw, self.small)
 
     def bar(self, row: int, height: int, name: str, text: str = "", **settings: Any) -> None:
         """A coloured line across the sheet, with a name and a remark above the items."""
-        for column in range(self.at.grid + self.at.n_items):
+        for column in range(self.at.width):
             self.sheet.write_blank(row, column, None, self.style(**settings))
         self.sheet.set_row(row, height)
         self.sheet.write_string(row, 0, name, self.style(bold=True, **settings))
@@ -220,7 +227,7 @@ class Page:
         sheet.set_paper(9)
         sheet.fit_to_pages(1, 1)
         sheet.set_margins(0.4, 0.4, 0.4, 0.4)
-        sheet.print_area(0, 0, last_row, last)
+        sheet.print_area(0, 0, last_row, at.width - 1)
 
     def block(self, row: int, top: int, name: str, text: str) -> None:
         """The heading of a block in ``row``, and its users' codes and ids from ``top`` on."""
@@ -265,11 +272,14 @@ class Page:
         texts = {"error_title": "A number, please", "error_message": "Only numbers fit here."}
         self.sheet.data_validation(*area, limits | texts)
 
-    def unrated(self, area: Area, first_rating: str) -> None:
-        """Italics for the cells of pairs without a rating; must stand before any shading."""
+    def unrated(self, area: Area, first: str) -> None:
+        """Italics where the cell that ``first`` is for the first one of the area shows nothing.
+
+        Must stand before any shading.
+        """
         # LibreOffice shades them all the same: the letters must be readable on any shade.
         look = self.book.add_format({"italic": True, "font_color": _PURPLE})
-        rule = {"type": "formula", "criteria": f"=ISBLANK({first_rating})", "stop_if_true": True}
+        rule = {"type": "formula", "criteria": f'={first}=""', "stop_if_true": True}
         self.sheet.conditional_format(*area, rule | {"format": look})
 
     def shade_ratings(self, area: Area) -> None:
