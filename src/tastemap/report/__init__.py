@@ -1,1 +1,82 @@
-"""One HTML file out of results."""
+"""One HTML file out of results: how good the models are, and what they learnt.
+
+The file holds everything it shows (styles, scripts, pictures, data) and asks nothing of the
+network; its Content-Security-Policy forbids it to. Whatever comes from data is escaped.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from tastemap.errors import DataError, require
+
+if TYPE_CHECKING:
+    from tastemap.data.ratings import Ratings
+    from tastemap.data.splits import Split
+    from tastemap.plots import LearningRates
+    from tastemap.recommender import Recommender
+
+
+def write_report(
+    path: str | Path,
+    *,
+    models: Recommender | Sequence[Recommender],
+    ratings: Ratings | None = None,
+    split: Split | None = None,
+    valid: Ratings | None = None,
+    learning_rates: LearningRates | Mapping[str, LearningRates] | None = None,
+    commands: Sequence[str] = (),
+    title: str | None = None,
+) -> Path:
+    """Write a report of models and the ratings they were trained on.
+
+    Args:
+        path: the HTML file to write; one that is there is replaced.
+        models: one or more fitted models of the same training ratings.
+        ratings: all ratings, for the audit and the crosstab; None: those the models were trained
+            on.
+        split: how the ratings were divided; the models are compared on its ``valid``.
+        valid: ratings to compare the models on, instead of those of ``split``. With neither, the
+            errors measured when the models were fitted are shown.
+        learning_rates: what the learning-rate finder found, or several such by name.
+        commands: the commands that made the models and this report, one a line of each.
+        title: heading of the report.
+
+    Returns:
+        ``path``.
+
+    Raises:
+        DataError: there are no models.
+        MissingExtraError: Jinja2 or matplotlib is not installed (the extra ``report``).
+
+    Example:
+        >>> tm.write_report("report.html", models=[biased], ratings=ratings,
+        ...                 split=split)  # doctest: +SKIP
+    """
+    from tastemap.recommender import Recommender
+
+    for library in ("jinja2", "matplotlib"):
+        require(library, "report")
+    from tastemap.report import page, sections
+
+    fitted = [models] if isinstance(models, Recommender) else list(models)
+    if not fitted:
+        raise DataError("there are no models to report on")
+    if valid is None and split is not None:
+        valid = split.valid
+    content = sections.gather(
+        sections.Inputs(
+            models=sections.named(fitted),
+            ratings=fitted[0].ratings if ratings is None else ratings,
+            valid=valid,
+            split="" if split is None else split.description,
+            learning_rates=learning_rates,
+            commands=tuple(commands),
+            title=title,
+        )
+    )
+    path = Path(path)
+    path.write_text(page.render(content), encoding="utf-8", newline="\n")
+    return path

@@ -1,0 +1,215 @@
+"""What a report says about what a model learnt: biases, components, the map, the crosstab."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from tastemap import plots
+from tastemap.errors import ConfigError, DataError, NotFittedFor
+from tastemap.explanation.biases import item_bias_of
+from tastemap.explanation.crosstab import crosstab
+from tastemap.models.bias import BiasModel
+from tastemap.plots.text import short
+from tastemap.report import numbers
+from tastemap.report.map_data import describing
+from tastemap.report.svg import inline
+
+if TYPE_CHECKING:
+    from tastemap.data.ratings import Ratings
+    from tastemap.explanation.components import Component, Components
+    from tastemap.recommender import Recommender
+
+_PICTURED = (50, 100)
+_CROSSTAB = 15
+_SHADES = 8
+_WELL_KNOWN = 100
+
+
+def biases(models: Mapping[str, Recommender], best_first: Sequence[str]) -> dict[str, Any] | str:
+    """The items with the largest and the smallest biases, from the best model that has any."""
+    with_biases = [name for name in best_first if item_bias_of(models[name].model) is not None]
+    # Biases next to factors tell more: they leave taste out. Plain ones will do.
+    with_biases.sort(key=lambda name: isinstance(models[name].model, BiasModel))
+    for name in with_biases:
+        ranking = models[name].item_biases()
+        if np.ptp(ranking.biases) > 0:
+            break
+    else:
+        return "There is no ranking by bias: no model here has item biases."
+    n = min(15, len(ranking) // 2)
+    both = [ranking.top(n), ranking.bottom(n)]
+    widest = float(max(np.abs(end.biases).max() for end in both)) or 1.0
+    return {
+        "model": name,
+        "ranked": numbers.count(len(ranking)),
+        "ends": [
+            [
+                {
+                    "rank": numbers.count(rank),
+                    "title": title,
+                    "bias": numbers.signed(bias),
+                    "width": round(56 * abs(bias) / widest, 1),
+                    "up": bias >= 0,
+                    "mean": numbers.decimal(mean, 2),
+                    "ratings": numbers.count(ratings),
+                }
+                for rank, title, bias, mean, ratings in zip(
+                    end.ranks, end.titles, end.biases.tolist(), end.means, end.counts, strict=True
+                )
+            ]
+            for end in both
+        ],
+    }
+
+
+def components_of(
+    models: Mapping[str, Recommender], best_first: Sequence[str]
+) -> tuple[Components | None, str]:
+    """The components of the best model that has any, as many as it has up to three."""
+    for name in best_first:
+        for n in (3, 2, 1):
+            try:
+                return _in_deviations(models[name].components(n)), name
+            except NotFittedFor:
+                break
+            except ConfigError:
+                continue  # fewer factors than that
+    return None, ""
+
+
+def _in_deviations(components: Components) -> Components:
+    """The same with coordinates in standard deviations of the most rated items: easier to read."""
+    spread = components.coordinates[:, components.ranked].std(axis=1, keepdims=True)
+    scaled = components.coordinates / np.where(spread > 0, spread, 1)
+    return replace(components, coordinates=scaled.astype(np.float32))
+
+
+def well_known_ends(components: Components) -> tuple[list[str], list[str]]:
+    """Two titles at each end of the first component, among the items a reader may know."""
+    known = components.ranked[:_WELL_KNOWN]
+    order = known[np.argsort(components.coordinates[0, known], kind="stable")]
+    title = components.ratings.catalog.title
+    return [title(code) for code in order[:2]], [title(code) for code in order[::-1][:2]]
+
+
+def ends(components: Components | None, read_from: str) -> dict[str, Any] | str:
+    """The items at both ends of each component."""
+    if components is None:
+        return "There are no components and no map: no model here is a product of factors."
+
+    def rows(end: Component) -> list[dict[str, str]]:
+        return [
+            {"title": title, "at": numbers.signed(at), "ratings": numbers.count(ratings)}
+            for title, at, ratings in zip(
+                end.titles, end.coordinates.tolist(), end.counts, strict=True
+            )
+        ]
+
+    n = min(10, len(components.ranked) // 2)
+    return {
+        "model": read_from,
+        "ranked": numbers.count(len(components.ranked)),
+        "list": [
+            {
+                "number": one.number,
+                "share": numbers.percent(one.share),
+                "low": rows(one.bottom(n)),
+                "high": rows(one.top(n)),
+                "tendency": _tendency(components, one),
+            }
+            for one in components
+        ],
+    }
+
+
+def _tendency(components: Components, component: Component) -> dict[str, Any] | None:
+    """Which categories of the catalog lie towards the two ends, such as genres."""
+    column = next((c for c in describing(components.ratings.catalog) if c.n_categories > 1), None)
+    if column is None:
+        return None
+    members: dict[str, list[float]] = {}
+    for value, at in zip(column.take(component.codes), component.coordinates.tolist(), strict=True):
+        for part in (value or "").split("|"):
+            members.setdefault(part, []).append(at)
+    spread = float(np.std(component.coordinates)) or 1.0
+    middle = float(np.mean(component.coordinates))
+    # How far the mean of a category lies from that of all, in standard deviations of items;
+    # a fifth of one is little enough to say nothing about it.
+    means = {
+        part: (float(np.mean(found)) - middle) / spread
+        for part, found in members.items()
+        if len(found) >= 20 and part and not part.startswith("(")
+    }
+    order = sorted(means, key=lambda part: means[part])
+    return {
+        "column": column.label.lower(),
+        "low": [part for part in order[:3] if means[part] < -0.2],
+        "high": [part for part in order[::-1][:3] if means[part] > 0.2],
+    }
+
+
+def picture(components: Components | None) -> dict[str, Any] | None:
+    """The static map of fifty items and the table beside it."""
+    if components is None or len(components) < 2:
+        return None
+    points = components.map(0, min(2, len(components) - 1))
+    first, last = _PICTURED
+    if len(points) <= first:  # too few items to leave out the best known
+        first, last = 0, last - first
+    shown = points.popular(first, last)
+    return {
+        "svg": inline(
+            plots.taste_map(shown), "map", f"{len(shown)} items on two components of taste"
+        ),
+        "first": first + 1,
+        "last": first + len(shown),
+        "axes": [points.x_label, points.y_label],
+        "rows": [
+            {
+                "title": title,
+                "x": numbers.signed(x),
+                "y": numbers.signed(y),
+                "bias": numbers.signed(bias),
+                "ratings": numbers.count(ratings),
+            }
+            for title, x, y, bias, ratings in zip(
+                shown.titles,
+                shown.x.tolist(),
+                shown.y.tolist(),
+                shown.biases.tolist(),
+                shown.counts,
+                strict=True,
+            )
+        ],
+        "has_bias": bool(np.isfinite(points.biases).all()),
+    }
+
+
+def crossed(ratings: Ratings) -> dict[str, Any] | str:
+    """The crosstab, with a shade of 0 to 8 for each rating."""
+    try:
+        table = crosstab(ratings, _CROSSTAB, _CROSSTAB)
+    except DataError as error:
+        return f"There is no crosstab: {error}."
+    low, high = ratings.scale
+    shades = np.nan_to_num((table.values - low) / ((high - low) or 1.0) * _SHADES).round()
+    return {
+        "titles": [(title, short(title, 28)) for title in table.titles],
+        "rows": [
+            {
+                "user": str(user),
+                "cells": [
+                    {"text": "" if np.isnan(value) else f"{value:g}", "shade": int(shade)}
+                    for value, shade in zip(values, row, strict=True)
+                ],
+            }
+            for user, values, row in zip(table.users, table.values, shades, strict=True)
+        ],
+        "low": f"{low:g}",
+        "high": f"{high:g}",
+        "filled": numbers.percent(float(np.isfinite(table.values).mean()), 0),
+    }
