@@ -149,7 +149,7 @@ class Training:
         for number in range(len(self._progress.epochs) + 1, n_epochs + 1):
             self._epoch(number, n_epochs, self._train, None)
         state = self._state
-        kept = gradient.parameters_of(state) if state is not None else self._progress.kept
+        kept = gradient.result(state) if state is not None else self._progress.kept
         self._advance(replace(self._progress, phase="done", kept=kept, kept_epoch=n_epochs))
 
     def _epoch(self, number: int, of: int, ratings: Ratings, held: Ratings | None) -> None:
@@ -159,7 +159,7 @@ class Training:
         named = f"adam/{progress.phase}/{{}}/epoch-{number}".format
         if self._state is None:
             self._state = gradient.start(
-                recipe.initial(ratings.n_users, ratings.n_items, self._seed)
+                recipe.initial(ratings.n_users, ratings.n_items, self._seed), recipe.form
             )
         order = stream(self._seed, named("shuffle")).permutation(len(ratings))
         batches, sizes = batched(ratings, order, recipe.batch_size)
@@ -171,7 +171,8 @@ class Training:
             np.full(len(sizes), rate, np.float32),
             form=recipe.form,
             mean=self._mean,
-            l2=recipe.l2,
+            l2=recipe.l2 / len(ratings) if recipe.l2_per == "model" else recipe.l2,
+            averaging=recipe.averaging,
             dropout_seed=int(stream(self._seed, named("dropout")).integers(2**31)),
         )
         loss = float(np.average(losses, weights=sizes))
@@ -180,7 +181,7 @@ class Training:
                 f"training diverged in epoch {number}: the loss is {loss} at learning rate {rate}. "
                 "Lower the learning rate (schedule), or init_scale"
             )
-        parameters = gradient.parameters_of(state)
+        parameters = gradient.result(state)
         model = recipe.model(self._mean, parameters)
         epoch = Epoch(
             number=number,

@@ -3,11 +3,16 @@
 What one batch B of |B| ratings minimises, with weights w of mean 1 over all ratings:
 
     loss(B) = 1/|B| Σ_B w (r - r̂(u, i))² + penalty
-    penalty = λ Σ (all of the user and item factors)²          penalty_on = "tables"
-            = λ/|B| Σ_B w (|p_u|² + |q_i|²)                    penalty_on = "rows"
+    penalty = λ Σ (all of the user and item factors)²          "tables"
+            = λ/|B| Σ_B w (|p_u|² + |q_i|²)                    "rows"
 
 Biases and the layers of a network are not penalised. The step is Adam's (Kingma & Ba 2015,
-algorithm 1). An epoch is one compiled `lax.scan` over the batches.
+algorithm 1). Where weights are averaged (Polyak & Juditsky 1992), the result is
+
+    A_t = d A_{t-1} + (1 - d) P_t,    d = min(decay, 1 - 1 / (t + 1))
+
+the mean of all weights so far, and once there are 1 / (1 - decay) of them, of about that many
+last ones. An epoch is one compiled `lax.scan` over the batches.
 
 Arrays in, arrays out: parameters are a dictionary of the arrays a model holds, under the same
 names (`tastemap.models`), and everything random comes in as an argument.
@@ -42,11 +47,13 @@ class Form:
     Attributes:
         dropout: share of the inputs of each layer that is left out of a step; None for a dot
             product instead of a network.
-        penalty_on: ``"tables"`` or ``"rows"``.
+        penalty: ``"tables"`` or ``"rows"``.
+        averaging: whether weights are averaged.
     """
 
     dropout: tuple[float, ...] | None
-    penalty_on: str
+    penalty: str
+    averaging: bool
 
 
 class Batches(NamedTuple):
@@ -66,25 +73,42 @@ class Batches(NamedTuple):
 
 
 class State(NamedTuple):
-    """Where training stands: parameters and Adam's two moments and count of steps."""
+    """Where training stands.
+
+    Attributes:
+        parameters: the weights P.
+        optimizer: Adam's two moments and count of steps t.
+        average: the averaged weights A; empty where they are not averaged.
+    """
 
     parameters: Parameters
     optimizer: Any
+    average: Parameters
 
 
-def start(parameters: Mapping[str, AnyArray]) -> State:
+def start(parameters: Mapping[str, AnyArray], form: Form) -> State:
     """The state before the first step."""
-    placed = {name: jnp.asarray(array, jnp.float32) for name, array in parameters.items()}
-    return State(placed, _ADAM.init(placed))
+
+    def placed() -> Parameters:
+        return {name: jnp.array(array, jnp.float32) for name, array in parameters.items()}
+
+    return State(placed(), _ADAM.init(placed()), placed() if form.averaging else {})
 
 
 def to_arrays(state: State) -> dict[str, AnyArray]:
     """Everything of a state as NumPy arrays by name: what a checkpoint holds."""
-    arrays = {f"parameter/{name}": array for name, array in state.parameters.items()}
-    arrays |= {f"first_moment/{name}": array for name, array in state.optimizer.mu.items()}
-    arrays |= {f"second_moment/{name}": array for name, array in state.optimizer.nu.items()}
-    arrays["steps"] = state.optimizer.count
-    return {name: np.array(array) for name, array in arrays.items()}
+    parts = {
+        "parameter/": state.parameters,
+        "first_moment/": state.optimizer.mu,
+        "second_moment/": state.optimizer.nu,
+        "average/": state.average,
+    }
+    arrays = {
+        prefix + name: np.array(array)
+        for prefix, part in parts.items()
+        for name, array in part.items()
+    }
+    return {**arrays, "steps": np.array(state.optimizer.count)}
 
 
 def from_arrays(arrays: Mapping[str, AnyArray]) -> State:
@@ -100,12 +124,12 @@ def from_arrays(arrays: Mapping[str, AnyArray]) -> State:
     optimizer = optax.ScaleByAdamState(
         count=jnp.asarray(arrays["steps"]), mu=part("first_moment/"), nu=part("second_moment/")
     )
-    return State(part("parameter/"), optimizer)
+    return State(part("parameter/"), optimizer, part("average/"))
 
 
-def parameters_of(state: State) -> dict[str, AnyArray]:
-    """Only the parameters, as NumPy arrays by name."""
-    return {name: np.array(array) for name, array in state.parameters.items()}
+def result(state: State) -> dict[str, AnyArray]:
+    """The weights to predict with, averaged where they are, as NumPy arrays by name."""
+    return {name: np.array(array) for name, array in (state.average or state.parameters).items()}
 
 
 def run(
@@ -116,6 +140,7 @@ def run(
     form: Form,
     mean: float,
     l2: float,
+    averaging: float,
     dropout_seed: int,
 ) -> tuple[State, Float64s]:
     """Take one step of Adam for each batch.
@@ -127,6 +152,7 @@ def run(
         form: what to compile.
         mean: μ, added to every prediction.
         l2: λ.
+        averaging: decay of the average of weights.
         dropout_seed: of the units left out in each step.
 
     Returns:
@@ -140,6 +166,7 @@ def run(
         jax.random.key(dropout_seed) if form.dropout else None,
         jnp.float32(mean),
         jnp.float32(l2),
+        jnp.float32(averaging),
         form=form,
     )
     return state, np.asarray(losses, np.float64)
@@ -153,6 +180,7 @@ def _run(
     key: jax.Array | None,
     mean: jax.Array,
     l2: jax.Array,
+    averaging: jax.Array,
     *,
     form: Form,
 ) -> tuple[State, jax.Array]:
@@ -167,7 +195,11 @@ def _run(
             name: array - learning_rate * direction[name]
             for name, array in state.parameters.items()
         }
-        return State(parameters, optimizer), loss
+        average = state.average
+        if form.averaging:
+            decay = jnp.minimum(averaging, 1 - 1 / (optimizer.count + 1))
+            average = optax.incremental_update(parameters, average, 1 - decay)
+        return State(parameters, optimizer, average), loss
 
     numbers = jnp.arange(len(learning_rates))
     return jax.lax.scan(step, state, (batches, learning_rates, numbers))
@@ -192,14 +224,14 @@ def loss_and_gradient(
         predicted = predict(parameters, batch.users, batch.items, mean, form, dropout_key)
         # 1/|B| Σ w (r - r̂)²
         loss = jnp.sum(batch.weights * (batch.values - predicted) ** 2)
-        if form.penalty_on == "rows":
+        if form.penalty == "rows":
             rows = (parameters[name][codes] for name, codes in zip(_TABLES, batch[:2], strict=True))
             squares = sum(jnp.sum(row**2, axis=1) for row in rows)
             loss += l2 * jnp.sum(batch.weights * squares)
         return loss
 
     loss, gradient = jax.value_and_grad(of_batch)(parameters)
-    if form.penalty_on == "tables":
+    if form.penalty == "tables":
         for name in _TABLES:
             loss += l2 * jnp.sum(parameters[name] ** 2)
             gradient[name] = 2 * l2 * parameters[name] + gradient[name]

@@ -40,13 +40,17 @@ class GradientRecipe(Recipe):
         factors: k, numbers that describe a user's taste, and an item.
         mean_term: whether the mean rating μ is added to every prediction.
         init_scale: factors begin uniformly between minus this and this.
-        l2: λ, strength of the penalty on factors.
-        penalty_on: ``"rows"``: λ times the mean over the ratings of a batch of
-            |p_u|² + |q_i|², so that it means the same for any number of ratings (Zhou et al.
-            2008); ``"tables"``: λ times the sum of squares of both whole tables, added to the
-            mean loss of each batch.
+        l2: λ, strength of the penalty on factors; how much it is depends on ``l2_per``.
+        l2_per: what the penalty is counted for. ``"rating"``: λ (|p_u|² + |q_i|²) is added to the
+            squared error of each rating, so that many ratings mean much penalty (Zhou et al.
+            2008, "Large-scale parallel collaborative filtering for the Netflix Prize", weighted
+            λ). ``"model"``: λ times the sum of all squares is added once to the sum of squared
+            errors of all ratings, as in ridge regression. ``"batch"``: λ times the sum of all
+            squares is added to the mean squared error of each batch, as Keras does.
         batch_size: ratings in a step of Adam.
         schedule: stages of (learning rate, number of epochs).
+        averaging: the weights of the result are an average over about the last
+            1 / (1 - averaging) steps, which evens out the noise of the batches; 0: the last ones.
         holdout: share of the training ratings held out to choose the number of epochs; 0: all
             epochs of the schedule are run.
         patience: with a hold-out, epochs without a smaller error on it before training ends.
@@ -60,9 +64,10 @@ class GradientRecipe(Recipe):
     mean_term: bool = True
     init_scale: float = 0.05
     l2: float = 0.15
-    penalty_on: Literal["rows", "tables"] = "rows"
+    l2_per: Literal["rating", "model", "batch"] = "rating"
     batch_size: int = 1024
-    schedule: Schedule = ((2e-3, 40),)
+    schedule: Schedule = ((3e-3, 30),)
+    averaging: float = 0.0
     holdout: float = 0.1
     patience: int = 3
     refit: bool = True
@@ -71,10 +76,11 @@ class GradientRecipe(Recipe):
         _integer("factors", self.factors, 1)
         _number("init_scale", self.init_scale, above=0)
         _number("l2", self.l2, least=0)
-        if self.penalty_on not in ("rows", "tables"):
-            raise ConfigError(f"penalty_on must be 'rows' or 'tables', got {self.penalty_on!r}")
+        if self.l2_per not in ("rating", "model", "batch"):
+            raise ConfigError(f"l2_per must be 'rating', 'model' or 'batch', got {self.l2_per!r}")
         _integer("batch_size", self.batch_size, 1)
         object.__setattr__(self, "schedule", _stages(self.schedule))
+        _number("averaging", self.averaging, least=0, below=1)
         _number("holdout", self.holdout, least=0, below=1)
         _integer("patience", self.patience, 1)
 
@@ -86,9 +92,13 @@ class GradientRecipe(Recipe):
     @property
     def form(self) -> Form:
         """What is compiled to train it."""
+        return self._form(None)
+
+    def _form(self, dropout: tuple[float, ...] | None) -> Form:
         from tastemap.training.gradient import Form
 
-        return Form(dropout=None, penalty_on=self.penalty_on)
+        penalty = "rows" if self.l2_per == "rating" else "tables"
+        return Form(dropout=dropout, penalty=penalty, averaging=self.averaging > 0)
 
     def initial(self, n_users: int, n_items: int, seed: int) -> dict[str, AnyArray]:
         """The parameters before the first step, by name."""
@@ -130,6 +140,8 @@ class DotProduct(GradientRecipe):
 
     name: ClassVar[str] = "dot"
 
+    l2: float = 0.1
+
     @classmethod
     def notebook(cls) -> Self:
         """Embeddings of 50, no mean, 10 epochs of Adam at 1e-3 in batches of 64.
@@ -140,9 +152,10 @@ class DotProduct(GradientRecipe):
         return cls(
             mean_term=False,
             l2=1e-4,
-            penalty_on="tables",
+            l2_per="batch",
             batch_size=64,
             schedule=((1e-3, 10),),
+            averaging=0,
             holdout=0,
         )
 
@@ -165,9 +178,10 @@ class BiasedMF(GradientRecipe):
         return cls(
             mean_term=False,
             l2=1e-4,
-            penalty_on="tables",
+            l2_per="batch",
             batch_size=64,
             schedule=((1e-3, 26),),
+            averaging=0,
             holdout=0,
         )
 
@@ -194,10 +208,12 @@ class NeuralNet(GradientRecipe):
     name: ClassVar[str] = "neural"
 
     hidden: tuple[int, ...] = (70,)
-    dropout: tuple[float, ...] = (0.2, 0.5)
-    l2: float = 0.03
+    dropout: tuple[float, ...] = (0.2, 0.2)
+    l2: float = 50.0
+    l2_per: Literal["rating", "model", "batch"] = "model"
     batch_size: int = 512
-    schedule: Schedule = ((1e-3, 15),)
+    schedule: Schedule = ((2e-3, 15),)
+    averaging: float = 0.995
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -221,18 +237,17 @@ class NeuralNet(GradientRecipe):
             hidden=(70,),
             dropout=(0.2, 0.75),
             l2=1e-4,
-            penalty_on="tables",
+            l2_per="batch",
             batch_size=64,
             schedule=((1e-3, 8),),
+            averaging=0,
             holdout=0,
         )
 
     @property
     def form(self) -> Form:
         """What is compiled to train it."""
-        from tastemap.training.gradient import Form
-
-        return Form(dropout=self.dropout, penalty_on=self.penalty_on)
+        return self._form(self.dropout)
 
     def initial(self, n_users: int, n_items: int, seed: int) -> dict[str, AnyArray]:
         """The parameters before the first step, by name.
