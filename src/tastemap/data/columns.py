@@ -162,7 +162,8 @@ def _check_roles(source: Source, positions: Mapping[str, int]) -> None:
             )
         raise DataError(
             f"{source.name} has no {role} column by a known name: it has "
-            f"{_listed(source.columns)}; say which it is, such as {role}={source.columns[-1]!r}"
+            f"{_listed(source.columns)}; say which it is, such as "
+            f"{role}={_unclaimed(source, positions)!r}"
         )
     for role, position in positions.items():
         twin = next((r for r, p in positions.items() if p == position and r != role), None)
@@ -171,6 +172,10 @@ def _check_roles(source: Source, positions: Mapping[str, int]) -> None:
                 f"{source.name}: {source.columns[position]!r} cannot be both the {role} and the "
                 f"{twin} column: say which is which"
             )
+
+
+def _unclaimed(source: Source, positions: Mapping[str, int]) -> str:
+    return next(n for p, n in enumerate(source.columns) if p not in positions.values())
 
 
 def _listed(names: Sequence[str]) -> str:

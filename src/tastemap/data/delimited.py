@@ -20,9 +20,8 @@ _SEPARATORS = ("::", "\t", ",", ";", "|", " ")
 _SPOKEN = {"\t": "tab", ",": "comma", " ": "blank"}
 _OF_SUFFIX = {".csv": ",", ".tsv": "\t", ".tab": "\t", ".psv": "|"}
 _STAND_IN = "\x1f"  # the "unit separator": what takes the place of a separator of several bytes
-_WHOLE = re.compile(r"\s*-?\d+\s*")
-_BREAK = re.compile(r"\r\n|\r|\n")
-_NUMBER = re.compile(r"\s*[+-]?(\d+([.,]\d*)?|[.,]\d+)([eE][+-]?\d+)?\s*")
+_WHOLE = re.compile(r"\s*-?\d+\s*", re.ASCII)
+_NUMBER = re.compile(r"\s*[+-]?(\d+([.,]\d*)?|[.,]\d+)([eE][+-]?\d+)?\s*", re.ASCII)
 
 GENRES_OF_100K = (
     *("unknown", "Action", "Adventure", "Animation", "Children's", "Comedy", "Crime"),
@@ -66,6 +65,7 @@ class Delimited(Source):
     ) -> None:
         self.file = file
         self.name, self.stem = file.name, file.stem
+        self.others = file.others
         self.decimal = decimal
         self.encoding = _checked(encoding)
         _refuse_binary(file, head, encoding)
@@ -76,10 +76,10 @@ class Delimited(Source):
         if len(head) >= 1 << 18:
             text = text[: text.rfind("\n") + 1] or text
         self.sep = _found_separator(text, file.suffix) if sep is None else sep
-        first = next(((n, row) for n, row in _rows(io.StringIO(text, newline=""), self.sep)), None)
-        if first is None:
+        if not text.strip("\ufeff \t\r\n"):
             raise DataError(f"{file.name} holds only blank lines: it has no header and no rows")
-        self._find_columns(*first)
+        _, last, first = next(_rows(io.StringIO(text, newline=""), self.sep))
+        self._find_columns(last, first)
 
     def _find_columns(self, lines: int, first: list[str]) -> None:
         spoken = _SPOKEN.get(self.sep, self.sep)
@@ -143,7 +143,10 @@ class Delimited(Source):
             if "Empty CSV" in str(error):
                 return pa.table({str(p): pa.nulls(0, pa.string()) for p in kinds})
             if "UTF8" in str(error) and self.encoding.startswith("utf-8"):
-                raise not_utf8(self.file) from error
+                raise not_utf8(
+                    self.file,
+                    'pass its encoding, such as encoding="latin-1" if it is Western European',
+                ) from error
             raise CannotRead(str(error)) from error
         except UnicodeError as error:
             raise self._wrong_encoding(error) from error
@@ -155,20 +158,19 @@ class Delimited(Source):
         # Bytes that are not UTF-8 pass through here: the fast read has refused them already,
         # unless they stand in columns nobody asked for.
         wrong = "surrogateescape" if self.encoding.startswith("utf-8") else "strict"
-        before = 0
+        begin = 1
         with self.file.open() as stream:
             buffered = io.BufferedReader(_Readable(stream), 1 << 20)
             text = io.TextIOWrapper(buffered, self.encoding, errors=wrong, newline="")
             try:
-                for last, row in _rows(text, self.sep):
+                for begin, last, row in _rows(text, self.sep):
                     if last > self._skip:
-                        yield last - sum(len(_BREAK.findall(cell)) for cell in row), row
-                    before = last
+                        yield begin, row
             except UnicodeError as error:
                 raise self._wrong_encoding(error) from error
             except csv.Error as error:
                 raise DataError(
-                    f"{self.name}, line {before + 1}: cannot be cut into columns ({error}): a "
+                    f"{self.name}, after line {begin}: cannot be cut into columns ({error}): a "
                     "quote is probably not closed"
                 ) from error
 
@@ -201,17 +203,19 @@ class _Readable(io.RawIOBase):
         return len(part)
 
 
-def _rows(text: Any, sep: str) -> Iterator[tuple[int, list[str]]]:
-    # Number of the last line of each row that is not blank, and its cells.
+def _rows(text: Any, sep: str) -> Iterator[tuple[int, int, list[str]]]:
+    # First and last line and cells of each row that is not blank.
     if len(sep.encode()) > 1:
         for number, line in enumerate(text, start=1):
             if line := line.rstrip("\r\n"):
-                yield number, line.split(sep)
+                yield number, number, line.split(sep)
         return
     reader = csv.reader(text, delimiter=sep)
+    before = 0
     for row in reader:
         if row:
-            yield reader.line_num, row
+            yield before + 1, reader.line_num, row
+        before = reader.line_num
 
 
 def _found_separator(text: str, suffix: str) -> str:
@@ -233,7 +237,7 @@ def _found_separator(text: str, suffix: str) -> str:
 
 
 def _cells(text: str, sep: str) -> Iterator[list[str]]:
-    for _, row in _rows(io.StringIO(text, newline=""), sep):
+    for _, _, row in _rows(io.StringIO(text, newline=""), sep):
         yield row
 
 
@@ -260,6 +264,10 @@ def _refuse_binary(file: File, head: bytes, encoding: str) -> None:
         return
     if head.startswith((b"\xff\xfe", b"\xfe\xff")):
         raise DataError(f'{file.name} is not UTF-8 but UTF-16: pass encoding="utf-16"')
+    if head.lstrip()[:1] == b"<":
+        raise DataError(
+            f"{file.name} is a web page or XML, not a table: download the file it links to"
+        )
     if head.startswith(b"SQLite format 3"):
         raise DataError(f"{file.name} is a SQLite data base: export the ratings as CSV")
     if b"\0" in head[:4096] and not encoding.lower().startswith("utf-32"):

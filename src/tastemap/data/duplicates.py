@@ -15,7 +15,7 @@ from tastemap.errors import DataError
 Rule = Literal["last", "mean", "error"]
 """What to do with repeated pairs: keep the latest, average, or refuse."""
 
-RESOLVED = "pairs of user and item occur more than once"
+RESOLVED = "repeated pairs of user and item"
 """What the note on resolved duplicates says."""
 
 RULES: tuple[str, ...] = get_args(Rule)
@@ -68,13 +68,13 @@ def resolve(ratings: Ratings, rule: Rule, table: Source) -> tuple[Ratings, str]:
     chosen, kept = _last(ratings, rows, group)
     if rule == "mean":
         ratings, kept = _averaged(ratings, rows, group)
-        chosen = "put the mean of each pair in its last row"
+        chosen = "the mean of each pair, in its last row"
     mask = np.ones(len(ratings), np.bool_)
     mask[rows] = False
     mask[kept] = True
     said = (
-        f"{len(pairs):,} {RESOLVED}; rule {rule!r}: {chosen}, "
-        f"dropped {len(rows) - len(pairs):,} rows"
+        f"{RESOLVED}: {len(pairs):,}; rule {rule!r}: {chosen}; rows dropped: "
+        f"{len(rows) - len(pairs):,}"
     )
     return ratings.take(mask), said
 
@@ -86,7 +86,7 @@ def _repeated(ratings: Ratings, rows: Int64s, n_pairs: int, table: Source) -> Da
     listed = ", ".join(f"{line:,}" for line in lines) + (", ..." if len(rows) > 5 else "")
     return DataError(
         f"{table.name}: user {user!r} rated item {item!r} {len(rows)} times, in {table.unit}s "
-        f'{listed} ({n_pairs:,} such pairs in all); correct them, or pass duplicates="last" or '
+        f'{listed} (such pairs in all: {n_pairs:,}); correct them, or pass duplicates="last" or '
         '"mean"'
     )
 
@@ -96,7 +96,7 @@ def _last(ratings: Ratings, rows: Int64s, group: Int64s) -> tuple[str, Int64s]:
     order = np.lexsort((rows, times, group))
     is_last = np.append(np.diff(group[order]) != 0, True)
     kept = "row" if ratings.times is None else "by time"
-    return f"kept the last {kept} of each", rows[order[is_last]]
+    return f"the last {kept} of each is kept", rows[order[is_last]]
 
 
 def _averaged(ratings: Ratings, rows: Int64s, group: Int64s) -> tuple[Ratings, Int64s]:

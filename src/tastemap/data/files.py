@@ -18,6 +18,7 @@ from tastemap.errors import DataError
 
 _BLOCK = 1 << 20
 _MAGIC = {b"\x1f\x8b": "gzip", b"\x28\xb5\x2f\xfd": "zstd", b"PK\x03\x04": "zip"}
+_EMPTY_ZIP = b"PK\x05\x06"
 _NOT_READ = {
     b"BZh": "bzip2",
     b"\xfd7zXZ": "xz",
@@ -121,6 +122,8 @@ def find_file(path: Path, wanted: Sequence[str]) -> File:
         raise DataError(f"{path} cannot be opened: {error.strerror or error}") from error
     if not start:
         raise DataError(f"{path.name} is empty: it has no header and no rows")
+    if start.startswith(_EMPTY_ZIP):
+        raise DataError(f"{path.name} is a zip that holds no files")
     for magic, kind in _NOT_READ.items():
         if start.startswith(magic):
             raise DataError(
@@ -159,7 +162,7 @@ def _in_zip(path: Path, wanted: Sequence[str]) -> File:
         and not info.filename.startswith("__MACOSX/")
     ]
     if not members:
-        raise DataError(f"{path.name} holds no files")
+        raise DataError(f"{path.name} is a zip that holds no files")
     chosen = members if len(members) == 1 else []
     for stem in wanted if len(members) > 1 else ():
         chosen = [name for name in members if Path(name).name.split(".")[0].lower() == stem]

@@ -32,6 +32,8 @@ class Source(ABC):
         named: whether the names are its own.
         unit: ``"line"`` (the first is 1) or ``"row"`` (the first is 0): what rows are counted in.
         is_text: whether every value is text in the file, so that its kind has to be found.
+        decimal: the decimal mark of text.
+        others: further files in the zip it comes from.
         notes: what was guessed about the format.
     """
 
@@ -42,6 +44,7 @@ class Source(ABC):
     unit: str = "row"
     is_text: bool = False
     decimal: str = "."
+    others: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
 
     @abstractmethod
@@ -180,6 +183,8 @@ class JsonLines(Source):
                     keys[key] = type(value)
             if count == SAMPLE:
                 break
+        if not keys:
+            raise DataError(f"{file.name} holds no objects: there is nothing to read")
         self.columns = tuple(keys)
         self._types = tuple(keys.values())
         self.notes = (f"read {file.name} as JSON lines",)
@@ -193,7 +198,7 @@ class JsonLines(Source):
                     text = raw.decode("utf-8-sig" if number == 1 else "utf-8")
                     entry = json.loads(text)
                 except UnicodeDecodeError:
-                    raise not_utf8(self.file) from None
+                    raise not_utf8(self.file, "JSON must be, so convert the file") from None
                 except ValueError as error:
                     raise DataError(
                         f"{self.where(number)}: {_short(text)} is not JSON ({error}): "
@@ -228,7 +233,7 @@ class JsonLines(Source):
         try:
             table.validate(full=True)
         except pa.ArrowInvalid:
-            raise not_utf8(self.file) from None
+            raise not_utf8(self.file, "JSON must be, so convert the file") from None
         missing = [name for name in names if name not in table.column_names]
         for name in missing:
             table = table.append_column(name, pa.nulls(table.num_rows))
@@ -262,13 +267,12 @@ def _short(text: str) -> str:
     return repr(text if len(text) <= 60 else text[:57] + "...")
 
 
-def not_utf8(file: File) -> DataError:
+def not_utf8(file: File, advice: str) -> DataError:
     """The error for a file that is not UTF-8: where, and what to do."""
     found = first_bad_byte(file)
     if found is None:
-        return DataError(f"{file.name} holds text that is not UTF-8")
+        return DataError(f"{file.name} holds text that is not UTF-8: {advice}")
     offset, line, byte = found
     return DataError(
-        f"{file.name}, line {line}: byte 0x{byte:02x} at offset {offset:,} is not UTF-8; "
-        'if the file is Western European, pass encoding="latin-1", otherwise its own encoding'
+        f"{file.name}, line {line}: byte 0x{byte:02x} at offset {offset:,} is not UTF-8: {advice}"
     )

@@ -10,7 +10,7 @@ from tastemap.data.catalog import TITLE, Catalog
 from tastemap.data.columns import ALIASES, plain
 from tastemap.data.faults import first_fault
 from tastemap.data.formats import CannotRead, Source
-from tastemap.data.values import INTEGER, encode_ids, is_string
+from tastemap.data.values import INTEGER, decoded, encode_ids, is_string
 from tastemap.data.vocabulary import Vocabulary
 from tastemap.errors import DataError
 
@@ -116,7 +116,8 @@ def _metadata(column: pa.ChunkedArray, is_text: bool, is_title: bool) -> pa.Chun
     # A column as it goes into the catalog; None for kinds a catalog has no use for.
     kind = column.type
     if pa.types.is_dictionary(kind):
-        column, kind = column.cast(kind.value_type), kind.value_type
+        column = decoded(column)
+        kind = column.type
     if pa.types.is_list(kind) or pa.types.is_large_list(kind):
         if not is_string(kind.value_type):
             return None
@@ -174,7 +175,9 @@ def _said_counts(table: Source, listed: int, rated: int, missing: int) -> list[s
     unrated = listed - (rated - missing)
     notes = []
     if unrated:
-        notes.append(f"{unrated:,} of {listed:,} items of {table.name} have no rating: left out")
+        notes.append(f"items of {table.name} without a rating, left out: {unrated:,} of {listed:,}")
     if missing:
-        notes.append(f"{missing:,} rated items are not in {table.name}: they have no metadata")
+        notes.append(
+            f"rated items that are not in {table.name}, and so have no metadata: {missing:,}"
+        )
     return notes

@@ -6,6 +6,7 @@ import codecs
 import os
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import pyarrow as pa
 
@@ -44,10 +45,27 @@ def open_source(
     try:
         return Frame(pa.table(source), name)
     except (pa.ArrowException, TypeError, ValueError) as error:
+        where = _mixed(source) or "; ".join(map(str, error.args))
         raise DataError(
-            f"{name} cannot be turned into an Arrow table ({error}): give each column one kind "
-            "of value"
+            f"{name} cannot be turned into an Arrow table: {where}; give each column one kind of "
+            "value"
         ) from error
+
+
+def _mixed(frame: Any) -> str:
+    # Where a frame of Python objects first changes from one kind of value to another.
+    for name in getattr(frame, "columns", ()):
+        first = None
+        for row, value in enumerate(frame[name]):
+            if value is None or value != value:
+                continue
+            first = first or type(value)
+            if (first is str) != isinstance(value, str):
+                return (
+                    f"column {name!r}, row {row} (the first is 0) holds {value!r}, of another "
+                    f"kind than the {first.__name__} before"
+                )
+    return ""
 
 
 def _open_path(

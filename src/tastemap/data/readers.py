@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 from typing import Literal
 
 from tastemap.data.catalog import Catalog
@@ -17,6 +18,8 @@ from tastemap.data.values import as_numbers, as_times, encode_ids
 from tastemap.data.vocabulary import Vocabulary
 from tastemap.errors import ConfigError, DataError
 
+_RATING_FILES = ("ratings", "rating")
+_ITEM_FILES = ("movies", "items", "books", "products", "titles")
 _KINDS = {"user": "id", "item": "id", "rating": "number", "weight": "number", "time": "time"}
 
 
@@ -92,7 +95,7 @@ def read_ratings(
     def opened(table: object, *wanted: str) -> Source:
         return open_source(table, wanted=wanted, sep=sep, encoding=encoding, decimal=decimal)
 
-    table = opened(source, "ratings", "rating")
+    table = opened(source, *_RATING_FILES)
     given = {"user": user, "item": item, "rating": rating, "time": time, "weight": weight}
     taken = take_columns(table, given)
     ratings = _converted(table, taken)
@@ -100,12 +103,18 @@ def read_ratings(
     notes = [*ratings.notes, said]
     catalog = ratings.catalog
     if items is not None:
-        about = opened(items, "movies", "items", "books", "products", "titles")
+        about = opened(items, *_ITEM_FILES)
         item_column = taken.positions["item"]
         id_name = table.columns[item_column] if table.named else None
         catalog, said_catalog = read_catalog(about, ratings.item_ids, id_name)
         notes += said_catalog
+    elif beside := _items_beside(table):
+        notes.append(f"the zip also holds {beside}: pass it as items= too, for titles")
     return replace(ratings, catalog=catalog, name=name or table.stem, notes=tuple(notes))
+
+
+def _items_beside(table: Source) -> str | None:
+    return next((name for name in table.others if Path(name).stem.lower() in _ITEM_FILES), None)
 
 
 def _converted(table: Source, taken: Taken) -> Ratings:
@@ -115,7 +124,7 @@ def _converted(table: Source, taken: Taken) -> Ratings:
     try:
         read = table.read({position: _KINDS[role] for role, position in positions.items()})
         if not read.num_rows:
-            raise DataError(f"{table.name} holds no ratings: there is no row below the header")
+            raise DataError(f"{table.name} holds no ratings: there are columns, but no rows")
         # Taken out one by one, so that each is freed as soon as it is converted.
         columns = {role: read.column(str(position)) for role, position in positions.items()}
         del read

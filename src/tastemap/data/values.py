@@ -33,6 +33,9 @@ def encode_ids(
     Raises:
         CannotRead: an id is missing, empty, a fraction, or of another kind.
     """
+    notes = []
+    if pa.types.is_floating(column.type) or pa.types.is_decimal(column.type):
+        notes.append(f"{noun} ids are of type {column.type}: turned into integers")
     column = _id_kind(column, noun)
     if column.null_count:
         raise CannotRead(f"a {noun} id is missing")
@@ -42,7 +45,6 @@ def encode_ids(
     if encoded is None:
         return Vocabulary([], noun), frozen([], np.int32), []
     ids, indices = encoded.dictionary, encoded.indices
-    notes = []
     if is_text:
         trimmed = pc.utf8_trim_whitespace(ids)
         padded = pc.sum(pc.not_equal(trimmed, ids)).as_py() or 0
@@ -71,7 +73,7 @@ def _id_kind(column: pa.ChunkedArray, noun: str) -> pa.ChunkedArray:
     if pa.types.is_dictionary(kind):
         if kind == pa.dictionary(pa.int32(), pa.string()) and _in_order(column):
             return column
-        column = column.cast(kind.value_type)
+        column = decoded(column)
         kind = column.type
     if pa.types.is_null(kind):
         if len(column):
@@ -109,6 +111,15 @@ def _in_order(column: pa.ChunkedArray) -> bool:
     return True
 
 
+def decoded(column: pa.ChunkedArray) -> pa.ChunkedArray:
+    """A dictionary (categorical) column as the values it stands for."""
+    kind = column.type.value_type
+    # Arrow cannot take from views of strings, which polars uses.
+    kind = pa.large_string() if is_string(kind) else kind
+    chunks = [chunk.dictionary.cast(kind).take(chunk.indices) for chunk in column.chunks]
+    return pa.chunked_array(chunks, kind)
+
+
 def is_string(kind: pa.DataType) -> bool:
     """Whether a column of this type holds text."""
     return bool(
@@ -125,7 +136,7 @@ def as_numbers(column: pa.ChunkedArray, what: str) -> tuple[Values, list[str]]:
     notes = []
     kind = column.type
     if pa.types.is_dictionary(kind):
-        column = column.cast(kind.value_type)
+        column = decoded(column)
         kind = column.type
     if column.null_count:
         raise CannotRead(f"a {what} is missing")
@@ -161,7 +172,7 @@ def as_times(column: pa.ChunkedArray) -> tuple[Int64s, list[str]]:
     """
     kind = column.type
     if pa.types.is_dictionary(kind):
-        column = column.cast(kind.value_type)
+        column = decoded(column)
         kind = column.type
     if not len(column):
         return frozen([], np.int64), []

@@ -16,6 +16,7 @@ from tastemap.arrays import Codes, Int64s, frozen
 from tastemap.errors import DataError, UnknownIdError, UnknownItemError, UnknownUserError
 
 UNKNOWN = -1
+_MANY = 20_000
 _ERRORS: dict[str, type[UnknownIdError]] = {"user": UnknownUserError, "item": UnknownItemError}
 
 
@@ -159,6 +160,9 @@ class Vocabulary:
             text = str(raw)
             hint = f"{self.noun} ids are strings here"
             hint += f": did you mean {text!r}?" if text in self else ""
+        elif self.holds_integers and not titles:
+            some = ", ".join(map(str, self.ids[:3].to_pylist()))
+            hint = f"ids are such as {some}" if some else ""
         else:
             choices = list(titles) or [str(entry) for entry in self.ids.to_pylist()]
             near = nearest(str(raw), choices)
@@ -169,12 +173,18 @@ class Vocabulary:
 
 
 def nearest(text: str, choices: Sequence[str], n: int = 3) -> list[str]:
-    """The ``n`` choices most like ``text``: those that contain it first, then by spelling."""
+    """The ``n`` choices most like ``text``: those that contain it first, then by spelling.
+
+    Of more than 20,000 choices, only those that begin alike are compared by spelling, so that
+    the answer comes at once.
+    """
     wanted = text.casefold()
     containing = [choice for choice in choices if wanted and wanted in choice.casefold()]
     near = sorted(containing, key=len)[:n]
     if len(near) < n:
         folded = {choice.casefold(): choice for choice in choices}
+        if len(folded) > _MANY:
+            folded = {one: choice for one, choice in folded.items() if one[:1] == wanted[:1]}
         for match in difflib.get_close_matches(wanted, list(folded), n=n, cutoff=0.6):
             if folded[match] not in near:
                 near.append(folded[match])
