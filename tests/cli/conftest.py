@@ -66,7 +66,7 @@ def shell(*arguments: object, folder: Path) -> subprocess.CompletedProcess[str]:
     """Run the installed program in a process of its own."""
     command = [str(TASTEMAP), *(str(one) for one in arguments)]
     return subprocess.run(
-        command, cwd=folder, capture_output=True, text=True, encoding="utf-8", timeout=120
+        command, cwd=folder, capture_output=True, text=True, encoding="utf-8", timeout=600
     )
 
 

@@ -87,7 +87,6 @@ def test_a_mistake_is_one_line(here: Path, command: str, said: str) -> None:
         ("fit good.csv --out m --set factors=many", "whole number"),
         ("fit good.csv --out m --set l2=much", "number"),
         ("fit good.csv --out m --set mean-term=maybe", "true or false"),
-        ("fit good.csv --out m --set penalty_on=all", "rows, tables"),
         ("fit good.csv --out m --set schedule=0.1", "2 values"),
         ("fit good.csv --out m --model mean --set a=1", "it has none"),
         ("fit good.csv --out m --model mean --notebook", "--notebook"),

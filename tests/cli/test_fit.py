@@ -7,11 +7,17 @@ import os
 import signal
 import subprocess
 import time
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 import pytest
+import typer
 
 import tastemap as tm
+from tastemap.cli.options import ModelName
+from tastemap.cli.parsing import make_recipe
+from tastemap.training.registry import RECIPES
 from tests.cli.conftest import QUICK, TASTEMAP, answer, run, shell
 
 
@@ -96,9 +102,9 @@ def test_columns_and_duplicates_are_told(tmp_path: Path) -> None:
     assert ratings.values.tolist() == [3, 3]
 
 
-def test_settings_are_parsed_by_their_types(csv_files: Path, tmp_path: Path) -> None:
+def test_settings_reach_the_recipe(csv_files: Path, tmp_path: Path) -> None:
     settings = ("hidden=6,5", "dropout=0.1,0,0.2", "mean-term=no", "schedule=0.01:1,0.001:1")
-    settings += ("penalty_on=tables", "holdout=0", "factors=3", "l2=1e-3")
+    settings += ("holdout=0", "factors=3", "l2=1e-3")
     options = [word for one in settings for word in ("--set", one)]
     answer("fit", csv_files / "ratings.csv", "--model", "neural", "--out", tmp_path / "m", *options)
     assert tm.load(tmp_path / "m").recipe == tm.NeuralNet(
@@ -106,11 +112,70 @@ def test_settings_are_parsed_by_their_types(csv_files: Path, tmp_path: Path) -> 
         dropout=(0.1, 0.0, 0.2),
         mean_term=False,
         schedule=((0.01, 1), (0.001, 1)),
-        penalty_on="tables",
         holdout=0,
         factors=3,
         l2=1e-3,
     )
+
+
+@dataclass(frozen=True, kw_only=True)
+class Motley(tm.BiasesOnly):
+    """A recipe with a field of every type that settings may have."""
+
+    whole: int = 1
+    flag: bool = False
+    word: Literal["rows", "tables"] = "rows"
+    text: str = "a"
+    maybe: float | None = None
+    pair: tuple[int, float] = (1, 2.0)
+    stages: tuple[tuple[float, int], ...] = ((0.1, 2),)
+
+
+@pytest.mark.parametrize(
+    ("setting", "value"),
+    [
+        ("whole=-3", -3),
+        ("flag=Yes", True),
+        ("flag=0", False),
+        ("word=tables", "tables"),
+        ("text=b=c", "b=c"),
+        ("maybe=none", None),
+        ("maybe=.5", 0.5),
+        ("pair=3, 4", (3, 4.0)),
+        ("stages=0.2:3, 0.1:4,", ((0.2, 3), (0.1, 4))),
+        ("item-damping=2", 2.0),
+    ],
+)
+def test_a_setting_is_read_in_the_type_of_its_field(
+    monkeypatch: pytest.MonkeyPatch, setting: str, value: object
+) -> None:
+    monkeypatch.setitem(RECIPES, "dot", Motley)
+    name = setting.partition("=")[0].replace("-", "_")
+    read = getattr(make_recipe(ModelName.DOT, [setting]), name)
+    assert read == value
+    assert type(read) is type(value)
+
+
+@pytest.mark.parametrize(
+    ("setting", "said"),
+    [
+        ("whole=1.5", "whole must be a whole number, such as 1, not '1.5'"),
+        ("maybe=much", "maybe must be a number, such as None, not 'much'"),
+        ("flag=perhaps", "flag must be true or false, such as False"),
+        ("word=all", "word must be one of rows, tables"),
+        ("pair=1", "pair needs 2 values with ',' between them, such as 1,2.0"),
+        ("stages=0.2,3", "stages needs 2 values with ':' between them, such as 0.1:2"),
+        ("wholes=1", "write key=value with one of user_damping=5.0"),
+        ("whole", "stages=0.1:2"),
+    ],
+)
+def test_a_setting_that_is_none_is_told_with_what_would_be(
+    monkeypatch: pytest.MonkeyPatch, setting: str, said: str
+) -> None:
+    monkeypatch.setitem(RECIPES, "dot", Motley)
+    with pytest.raises(typer.BadParameter) as caught:
+        make_recipe(ModelName.DOT, [setting])
+    assert said in caught.value.message
 
 
 def test_the_settings_of_the_notebook_can_be_had_and_changed(

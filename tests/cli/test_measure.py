@@ -34,7 +34,7 @@ def test_audit(csv_files: Path) -> None:
     files = (csv_files / "ratings.csv", "--items", csv_files / "movies.csv")
     said = json.loads(answer("audit", *files, "--json"))
     expected = tm.audit(tm.read_ratings(files[0], files[2]))
-    assert said["rows"] == expected.to_dicts()
+    assert said["rows"] == expected.to_dict()["findings"]
     result = run("audit", *files)
     assert "columns: user = userId" in result.stderr
     assert result.stdout.strip()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import shlex
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import openpyxl
@@ -75,27 +76,40 @@ def test_a_report_takes_ratings_and_validation_ratings(
 def test_demo_does_it_all(tmp_path: Path) -> None:
     out = shell("demo", "-n", 4, folder=tmp_path)
     assert out.returncode == 0, out.stderr
+    models = tmp_path / "tastemap-demo" / "models"
     for name in ("mean", "biases", "dot", "biased", "neural"):
-        assert tm.load(tmp_path / "tastemap-demo" / "models" / name).recipe.name == name
+        assert tm.load(models / name).recipe.name == name
     for shown in ("rmse", "largest biases", "smallest biases", "component 3", "report: "):
         assert shown in out.stdout
     page = (tmp_path / "tastemap-demo" / "report.html").read_text(encoding="utf-8")
     assert "tastemap demo -n 4" in page
-    assert "tastemap fit movielens-small --seed 42 --model neural" in page
+    again = "tastemap fit movielens-small --seed 42 --model dot --out tastemap-demo/models/dot"
+    assert again in page
+    first = tm.load(models / "dot").evaluation
+    assert shell(*again.split()[1:], folder=tmp_path).returncode == 0
+    second = tm.load(models / "dot").evaluation
+    assert first is not None
+    assert second is not None
+    assert second.rmse == first.rmse
     following = shlex.split(out.stdout.split("next: tastemap ")[1])
     assert shell(*following, folder=tmp_path).returncode == 0
 
 
-@pytest.mark.slow
-def test_the_commands_of_the_demo_give_its_models(tmp_path: Path) -> None:
-    said = json.loads(answer("demo", "--out", tmp_path / "d", "--json"))
+@pytest.fixture
+def quick_recipes(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The three models with settings that take no time."""
+    for kind in (tm.DotProduct, tm.BiasedMF, tm.NeuralNet):
+        quick = partial(kind, factors=4, schedule=((1e-3, 1),), holdout=0)
+        monkeypatch.setattr(tm, kind.__name__, quick)
+
+
+def test_demo_in_json(tmp_path: Path, quick_recipes: None) -> None:
+    said = json.loads(answer("demo", "--out", tmp_path / "d", "-n", 2, "--json"))
     assert set(said["models"]) == {"mean", "biases", "dot", "biased", "neural"}
-    assert len(said["comparison"]["rows"]) == 5
-    answer("fit", "movielens-small", "--seed", 42, "--model", "biased", "--out", tmp_path / "m")
-    again, first = tm.load(tmp_path / "m"), tm.load(said["models"]["biased"])
-    assert again.evaluation is not None
-    assert first.evaluation is not None
-    assert again.evaluation.rmse == first.evaluation.rmse
+    assert {row["model"] for row in said["comparison"]["rows"]} == set(said["models"])
+    assert said["audit"]["rows"]
+    assert [len(table["rows"]) for table in said["lists"].values()] == [2] * 8
+    assert Path(said["report"]).is_file()
 
 
 def test_demo_stops_at_ctrl_c(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -15,6 +15,7 @@ from tastemap.cli.output import (
     AsJson,
     Form,
     as_plain,
+    audit_as_plain,
     form_of,
     say,
     show,
@@ -46,6 +47,10 @@ def demo(
     split = tm.split.random(ratings, valid_fraction=0.2, seed=seed)
     say(f"{len(ratings):,} ratings of {ratings.n_items:,} movies by {ratings.n_users:,} users")
     say(split.description)
+    looked = tm.audit(ratings)
+    if form is Form.TABLE:
+        show(looked)
+        tell("")
     fitted = _fit(split, seed, out)
     compared = tm.compare(list(fitted.values()), split.valid)
     lists = _lists(fitted["biased"], n)
@@ -63,6 +68,7 @@ def demo(
             {
                 "report": str(page),
                 "models": {name: str(_folder(out, name)) for name in fitted},
+                "audit": audit_as_plain(looked),
                 "comparison": as_plain(compared),
                 "lists": {name: as_plain(table) for name, table in lists.items()},
             }

@@ -11,7 +11,17 @@ import typer
 
 import tastemap as tm
 from tastemap.cli.options import ModelName, RatingsSource, Reading, Seed, spread
-from tastemap.cli.output import AsJson, Form, as_plain, form_of, say, show, show_json, tell
+from tastemap.cli.output import (
+    AsJson,
+    Form,
+    as_plain,
+    audit_as_plain,
+    form_of,
+    say,
+    show,
+    show_json,
+    tell,
+)
 from tastemap.cli.parsing import make_recipe
 
 if TYPE_CHECKING:
@@ -81,7 +91,7 @@ def fit(
         say(note)
     parts = _split(read, split, valid_fraction, seed)
     train, valid = (parts.train, parts.valid) if parts else (read, None)
-    looked = tm.audit(read)
+    looked = tm.audit(read, factors=getattr(recipe, "factors", 50))
     if form is Form.TABLE:
         show(looked)
         tell("")
@@ -106,7 +116,7 @@ def fit(
                 "best_epoch": fitted.history.best_epoch,
                 "ratings": {"rows": len(read), "notes": list(read.notes)},
                 "split": parts.description if parts else None,
-                "audit": as_plain(looked),
+                "audit": audit_as_plain(looked),
                 "history": as_plain(fitted.history),
                 "comparison": as_plain(compared) if compared else None,
             }

@@ -9,7 +9,7 @@ import typer
 
 import tastemap as tm
 from tastemap.cli.options import RatingsSource, Reading, spread
-from tastemap.cli.output import AsCsv, AsJson, form_of, say, show
+from tastemap.cli.output import AsCsv, AsJson, Form, audit_as_plain, form_of, say, show, show_json
 
 
 @spread
@@ -38,6 +38,9 @@ def evaluate(
 def audit(
     ratings: RatingsSource,
     reading: Reading,
+    factors: Annotated[
+        int, typer.Option(min=1, help="Size of the model whose memory and time are estimated.")
+    ] = 50,
     as_json: AsJson = False,
     as_csv: AsCsv = False,
 ) -> None:
@@ -46,4 +49,8 @@ def audit(
     read = reading.read(ratings)
     for note in read.notes:
         say(note)
-    show(tm.audit(read), form)
+    found = tm.audit(read, factors)
+    if form is Form.JSON:
+        show_json(audit_as_plain(found))
+    else:
+        show(found, form)

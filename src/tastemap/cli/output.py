@@ -15,6 +15,7 @@ import typer
 if TYPE_CHECKING:
     from rich.console import Console
 
+    from tastemap.data.audit import Audit
     from tastemap.tables import Table
 
 COMMAND = "tastemap.command"
@@ -68,6 +69,11 @@ def show_json(value: Any) -> None:
 def as_plain(table: Table) -> dict[str, Any]:
     """A table as plain values: its rows, and what there is to know about them."""
     return {"rows": table.to_dicts(), "notes": list(table.notes)}
+
+
+def audit_as_plain(audit: Audit) -> dict[str, Any]:
+    """An audit as plain values: rows that also have each finding as a number."""
+    return {"rows": audit.to_dict()["findings"], "notes": list(audit.notes)}
 
 
 def tell(text: str, style: str = "") -> None:
