@@ -1,0 +1,320 @@
+"""Matrix factorization by alternating least squares: each side in closed form, given the other.
+
+With ``regularization="auto"`` the rows are solved as variational Bayes has it (Lim & Teh 2007,
+"Variational Bayesian approach to movie rating prediction", section 3): given the mean m and the
+variance v of the other side's factors, a row's unknowns have precision
+
+    A = diag λ + α Σ (m mᵀ + diag v) and mean A⁻¹ α Σ t m,
+
+so that a factor known from few ratings counts for less; the covariances between a row's
+coordinates are left out of v. After each half-sweep the noise precision α and the prior
+precisions λ of each coordinate of that side are those that explain it best:
+
+    1 / α = E[Σ w (r - r̂)²] / n,
+    1 / λ_j = (Σ (x_j² + v_j) + a n_rows / λ₀) / ((1 + a) n_rows), the sum over the rows.
+
+Without the second term (a Gamma hyperprior worth a tenth of the rows) sets of few ratings lose
+all their factors: λ_j then grows without end.
+
+With a number λ the error is Σ w (r - r̂)² + λ Σ n_row |x|², where n_row is the row's sum of
+weights (Zhou et al. 2008, "Large-scale parallel collaborative filtering for the Netflix prize",
+section 3.1), or 1 for plain regularization.
+"""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+
+from tastemap.arrays import Factors, Float64s, Values
+from tastemap.data.ratings import Ratings
+from tastemap.errors import ConfigError
+from tastemap.metrics import mse
+from tastemap.models.factors import FactorModel
+from tastemap.randomness import stream
+from tastemap.training import kernels
+from tastemap.training.history import Epoch, OnEpoch, TrainingHistory
+from tastemap.training.kernels import Other, Prior, Solved
+from tastemap.training.rows import GroupedRows, check_solved, group_both, predict, solve
+from tastemap.training.schedule import Workers, compile_message
+
+HYPERPRIOR = 0.1
+"""a: rows that the hyperprior of λ counts for, for each row there is."""
+PRIOR_PRECISION = 5.0
+"""λ₀, for ratings of standard deviation 1."""
+_NONNEGATIVE_PASSES = 6
+_LOWEST_NOISE = 1e-6
+"""Of the variance of the ratings: float32 sums say nothing below."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class AlsSettings:
+    """How to fit by alternating least squares.
+
+    Attributes:
+        factors: numbers for each user and each item, besides the bias.
+        regularization: ``"auto"``, or λ, positive.
+        weighted: multiply λ by the number of ratings of the row; means nothing with ``"auto"``.
+        nonnegative: keep all factors at 0 or above; biases are free.
+        sweeps: at most so many times both sides.
+        tolerance: stop when a sweep changes the error being minimised by less than this part.
+        patience: stop after so many sweeps without a better validation error, and keep the best
+            sweep's factors; None to learn nothing from the validation ratings.
+        threads: None for every core. The result does not depend on it.
+
+    Raises:
+        ConfigError: a setting is out of its range.
+    """
+
+    factors: int = 32
+    regularization: float | Literal["auto"] = "auto"
+    weighted: bool = True
+    nonnegative: bool = False
+    sweeps: int = 30
+    tolerance: float = 1e-3
+    patience: int | None = None
+    threads: int | None = None
+
+    def __post_init__(self) -> None:
+        if not 1 <= self.factors <= kernels.MAX_FACTORS:
+            raise ConfigError(f"factors must be 1 to {kernels.MAX_FACTORS}, got {self.factors}")
+        if self.regularization != "auto" and not (
+            isinstance(self.regularization, int | float) and 0 < self.regularization < np.inf
+        ):
+            raise ConfigError(
+                f'regularization must be "auto" or a positive number, got {self.regularization!r}'
+            )
+        if self.sweeps < 1:
+            raise ConfigError(f"sweeps must be at least 1, got {self.sweeps}")
+        if not self.tolerance >= 0:
+            raise ConfigError(f"tolerance must not be negative, got {self.tolerance}")
+        if self.patience is not None and self.patience < 1:
+            raise ConfigError(f"patience must be at least 1, got {self.patience}")
+        if self.threads is not None and self.threads < 1:
+            raise ConfigError(f"threads must be at least 1, got {self.threads}")
+
+
+def fit_als(
+    train: Ratings,
+    valid: Ratings | None = None,
+    settings: AlsSettings | None = None,
+    *,
+    seed: int = 0,
+    on_epoch: OnEpoch | None = None,
+) -> tuple[FactorModel, TrainingHistory]:
+    """Fit factors and biases.
+
+    Args:
+        train: the ratings, at least one.
+        valid: ratings to measure each sweep on, over the same vocabularies.
+        settings: how; None for the defaults.
+        seed: of the factors to begin with.
+        on_epoch: called after each sweep.
+
+    Returns:
+        The model. Users and items without ratings have bias and factors 0. And the learning
+        curve: its training loss is the mean of w (r - r̂)², with ``"auto"`` expected under the
+        variances; its validation error is unclipped.
+
+    Raises:
+        TrainingError: a row's equations are singular.
+    """
+    settings = settings or AlsSettings()
+    with Workers(settings.threads) as workers, compile_message():
+        state = _State.begin(train, settings, seed, workers)
+        return _sweeps(state, valid, on_epoch)
+
+
+@dataclass(eq=False, kw_only=True)
+class _Side:
+    """What is known of the users or of the items while fitting.
+
+    Attributes:
+        rows: their ratings.
+        x: factors then bias, shape (n_rows, k + 1), float32.
+        variance: of x, same shape; (0, k + 1) when λ is given.
+        precision: λ of each coordinate, shape (k + 1,).
+        scale: of λ, by row, shape (n_rows,), float32.
+        objective: as the kernel writes it, shape (n_rows,), float32.
+    """
+
+    rows: GroupedRows
+    x: Factors
+    variance: Factors
+    precision: Float64s
+    scale: Values
+    objective: Values
+
+
+@dataclass(eq=False, kw_only=True)
+class _State:
+    settings: AlsSettings
+    workers: Workers
+    train: Ratings
+    users: _Side
+    items: _Side
+    spread: float
+    noise: float
+    loss: float = np.inf
+    error: float = np.inf
+
+    @classmethod
+    def begin(cls, train: Ratings, settings: AlsSettings, seed: int, workers: Workers) -> _State:
+        """Group the ratings, and draw factors for the items: the users are solved first."""
+        k = settings.factors
+        grouped = group_both(train, train.mean, k, workers)
+        spread = max(float(np.std(train.values, dtype=np.float64)), 1e-3)
+        auto = settings.regularization == "auto"
+        sides = []
+        for rows in grouped:
+            n = len(rows)
+            if settings.regularization == "auto":
+                precision = np.full(k + 1, PRIOR_PRECISION / spread)
+                scale = np.ones(n, np.float32)
+            else:
+                precision = np.full(k + 1, float(settings.regularization))
+                scale = np.maximum(rows.totals if settings.weighted else 1, 1).astype(np.float32)
+                scale = np.broadcast_to(scale, n).copy()
+            sides.append(
+                _Side(
+                    rows=rows,
+                    x=np.zeros((n, k + 1), np.float32),
+                    variance=np.zeros((n if auto else 0, k + 1), np.float32),
+                    precision=precision,
+                    scale=scale,
+                    objective=np.zeros(n, np.float32),
+                )
+            )
+        users, items = sides
+        items.x[:, :k] = stream(seed, "als/items").standard_normal((len(items.x), k), np.float32)
+        items.x *= np.float32(0.5 * np.sqrt(spread))
+        if settings.nonnegative:
+            np.abs(items.x, out=items.x)
+        return cls(
+            settings=settings, workers=workers, train=train, users=users, items=items,
+            spread=spread, noise=1.25 / spread**2 if auto else 1.0,
+        )  # fmt: skip
+
+    @property
+    def auto(self) -> bool:
+        return self.settings.regularization == "auto"
+
+    def solve(self, side: _Side, other: _Side) -> None:
+        """One half-sweep: every row of ``side``, and with "auto" what follows from it."""
+        k = self.settings.factors
+        prior = Prior(
+            np.diag(side.precision).astype(np.float32),
+            np.zeros(k + 1, np.float32),
+            side.scale,
+            np.float32(self.noise),
+        )
+        nothing = np.zeros((0, k + 1), np.float32)
+        solved = Solved(side.x, side.variance, side.objective)
+        if not self.settings.nonnegative or self.auto:
+            solve(side.rows, other.x, other.variance, prior, nothing, solved, self.workers)
+        if self.settings.nonnegative:
+            self._solve_nonnegative(side, Other(other.x, other.variance, np.float32(1)), prior)
+        if self.auto:
+            self._explain(side, other)
+        else:
+            own = self._penalty(side)
+            self.loss = float(side.objective.sum(dtype=np.float64)) + self._penalty(other)
+            self.error = self.loss - own - self._penalty(other)
+
+    def _solve_nonnegative(self, side: _Side, given: Other, prior: Prior) -> None:
+        k = self.settings.factors
+        np.maximum(side.x[:, :k], 0, out=side.x[:, :k])
+        solved = Solved(side.x, side.variance, side.objective)
+
+        def work(first: int, last: int) -> None:
+            kernels.solve_rows_nonnegative(
+                side.rows.ratings, given, prior, _NONNEGATIVE_PASSES, solved, first, last
+            )
+
+        self.workers.each(work, side.rows.blocks)
+        check_solved(side.rows, side.objective)
+
+    def _explain(self, side: _Side, other: _Side) -> None:
+        """Set the noise and the side's prior precisions to what explains the ratings best."""
+        rated = side.rows.rated
+        n_rows, n_unknowns = int(rated.sum()), len(side.precision)
+        moments = _squares(side.x) + side.variance[rated].sum(axis=0, dtype=np.float64)
+        # The objective is α SSE + xᵀΛx at the mean; its expectation under the covariance A⁻¹ is
+        # higher by tr A A⁻¹, the number of unknowns. The other side's bias is not one of them.
+        expected = float(side.objective.sum(dtype=np.float64)) + n_rows * n_unknowns
+        error = (expected - float(side.precision @ moments)) / self.noise
+        error += float(other.rows.totals @ other.variance[:, -1].astype(np.float64))
+        self.error = max(error, _LOWEST_NOISE * self.spread**2 * len(self.train))
+        self.noise = len(self.train) / self.error
+        self.loss = self.error
+        hyper = HYPERPRIOR * n_rows * self.spread / PRIOR_PRECISION
+        precision = (1 + HYPERPRIOR) * n_rows / (hyper + moments)
+        precision[-1] = n_rows / max(moments[-1], 1e-9 * n_rows)
+        side.precision = precision
+
+    def _penalty(self, side: _Side) -> float:
+        squares = np.einsum("nk,nk->n", side.x, side.x, dtype=np.float64)
+        return float(side.precision[0] * (squares @ side.scale.astype(np.float64)))
+
+    def model(self) -> FactorModel:
+        return FactorModel(
+            mean=self.train.mean,
+            user_bias=self.users.x[:, -1],
+            item_bias=self.items.x[:, -1],
+            user_factors=self.users.x[:, :-1],
+            item_factors=self.items.x[:, :-1],
+        )
+
+
+def _squares(x: Factors) -> Float64s:
+    return np.asarray(np.einsum("nk,nk->k", x, x, dtype=np.float64))
+
+
+def _sweeps(
+    state: _State, valid: Ratings | None, on_epoch: OnEpoch | None
+) -> tuple[FactorModel, TrainingHistory]:
+    settings = state.settings
+    epochs: list[Epoch] = []
+    best: tuple[float, int, FactorModel] | None = None
+    stopped = "finished"
+    before = np.inf
+    for number in range(1, settings.sweeps + 1):
+        started = time.perf_counter()
+        state.solve(state.users, state.items)
+        state.solve(state.items, state.users)
+        error = None
+        if valid is not None and len(valid):
+            sides = state.users.x, state.items.x
+            found = predict(
+                valid.users, valid.items, *sides, mean=state.train.mean, on=state.workers
+            )
+            error = mse(valid.values, found)
+        epochs.append(
+            Epoch(
+                number=number,
+                of=settings.sweeps,
+                learning_rate=1.0,
+                training_loss=state.error / len(state.train),
+                validation_mse=error,
+                seconds=time.perf_counter() - started,
+            )
+        )
+        if on_epoch is not None:
+            on_epoch(epochs[-1])
+        if settings.patience is not None and error is not None:
+            if best is None or error < best[0]:
+                best = error, number, state.model()
+            elif number - best[1] >= settings.patience:
+                stopped = "early"
+                break
+        if abs(before - state.loss) <= settings.tolerance * state.loss:
+            stopped = "early"
+            break
+        before = state.loss
+    if best is not None:
+        history = TrainingHistory(epochs=tuple(epochs), best_epoch=best[1], stopped=stopped)
+        return best[2], history
+    return state.model(), TrainingHistory(epochs=tuple(epochs), stopped=stopped)

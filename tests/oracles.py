@@ -1,0 +1,110 @@
+"""Naive twins of the kernels: the equations as they stand in the books, in float64."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+Array = NDArray[Any]
+STRIDE = 264
+
+
+def places(k: int) -> list[int]:
+    """Where the unknowns of a row stand in its triangle: factors, then the bias."""
+    return [*range(k), (k + 3) // 4 * 4]
+
+
+def group_rows(codes: Array, others: Array, values: Array) -> tuple[Array, Array, Array]:
+    """The other side's codes, the values and the old positions, row by row in the old order."""
+    order = sorted(range(len(codes)), key=lambda n: codes[n])
+    return others[order], values[order], np.array(order, np.int64)
+
+
+def add_products(
+    out: Array, left: Array, right: Array, begin: int, end: int, first: int, limit: int
+) -> Array:
+    """``out`` after Σ_m left[m, i] right[m, j] is added where the kernel adds it."""
+    out = out.astype(np.float64).reshape(-1, STRIDE)
+    left, right = left.reshape(-1, STRIDE)[:4], right.reshape(-1, STRIDE)[:4]
+    for i in range(begin, end):
+        after_diagonal = -(-(i // 4 * 4 + 4) // 8) * 8
+        for j in range(first, min(limit, after_diagonal)):
+            for m in range(4):
+                out[i, j] += float(left[m, i]) * float(right[m, j])
+    return out.ravel()
+
+
+def normal_equations(ratings: Any, other: Any, prior: Any, row: int) -> tuple[Array, Array, float]:
+    """A, b and α Σ w t² of one row."""
+    k = other.factors.shape[1] - 1
+    noise = float(prior.noise)
+    a = float(prior.scale[row]) * prior.precision.astype(np.float64)
+    b = float(prior.scale[row]) * prior.linear.astype(np.float64)
+    square = 0.0
+    for n in range(ratings.start[row], ratings.start[row + 1]):
+        column = ratings.columns[n]
+        weight = float(ratings.roots[n]) ** 2 if len(ratings.roots) else 1.0
+        z = np.append(other.factors[column, :k].astype(np.float64), float(other.intercept))
+        t = float(ratings.values[n]) * float(ratings.step) + float(ratings.shift)
+        t -= float(other.factors[column, k])
+        a += noise * weight * np.outer(z, z)
+        b += noise * weight * t * z
+        square += noise * weight * t * t
+        if len(other.variance):
+            a[range(k), range(k)] += noise * weight * other.variance[column, :k]
+    return a, b, square
+
+
+def factorise(a: Array, b: Array, square: float) -> tuple[Array, Array, float]:
+    """L with L Lᵀ = A, L⁻¹ b, and what is left of α Σ w t²."""
+    lower = np.linalg.cholesky(a)
+    forward = np.linalg.solve(lower, b)
+    return lower, forward, square - float(b @ np.linalg.solve(a, b))
+
+
+def inverse_diagonal(a: Array) -> Array:
+    """Diagonal of A⁻¹."""
+    return np.diag(np.linalg.inv(a)).copy()
+
+
+def solve_rows(ratings: Any, other: Any, prior: Any, normals: Array) -> tuple[Array, Array, Array]:
+    """Factors and bias, their variances, and the objective of every row."""
+    solutions, variances, objectives = [], [], []
+    for row in range(len(ratings.start) - 1):
+        a, b, square = normal_equations(ratings, other, prior, row)
+        x = np.linalg.solve(a, b)
+        objectives.append(square - float(b @ x))
+        if len(normals):
+            x = x + np.linalg.solve(np.linalg.cholesky(a).T, normals[row].astype(np.float64))
+        solutions.append(x)
+        variances.append(inverse_diagonal(a))
+    return np.array(solutions), np.array(variances), np.array(objectives)
+
+
+def solve_rows_nonnegative(
+    ratings: Any, other: Any, prior: Any, passes: int, begin: Array
+) -> tuple[Array, Array]:
+    """Factors and bias of every row by coordinate descent from ``begin``, and the objective."""
+    solutions, objectives = begin.astype(np.float64), []
+    for row, x in enumerate(solutions):
+        a, b, square = normal_equations(ratings, other, prior, row)
+        for _ in range(passes):
+            for i in range(len(x)):
+                x[i] += (b[i] - a[i] @ x) / a[i, i]
+                if i < len(x) - 1:
+                    x[i] = max(x[i], 0.0)
+        objectives.append(square - 2 * float(b @ x) + float(x @ a @ x))
+    return solutions, np.array(objectives)
+
+
+def predict_pairs(users: Array, items: Array, p: Array, q: Array, mean: float) -> Array:
+    """mean + b_u + c_i + p_u · q_i of each pair."""
+    p, q = p.astype(np.float64), q.astype(np.float64)
+    return np.array(
+        [
+            mean + p[u, -1] + q[i, -1] + p[u, :-1] @ q[i, :-1]
+            for u, i in zip(users, items, strict=True)
+        ]
+    )

@@ -1,0 +1,286 @@
+"""Every kernel against its naive twin."""
+
+from __future__ import annotations
+
+import ast
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from numpy.typing import NDArray
+
+pytest.importorskip("numba")
+
+from tastemap.training import kernels
+from tastemap.training.kernels import STRIDE, Other, Prior, RowRatings, Solved
+from tests import oracles
+
+SOURCE = Path(kernels.__file__)
+F = np.float32
+# The first example compiles.
+relaxed = settings(
+    deadline=None, max_examples=40, suppress_health_check=[HealthCheck.too_slow], derandomize=True
+)
+
+
+@pytest.fixture(scope="module")
+def twins() -> set[str]:
+    tree = ast.parse(Path(str(oracles.__file__)).read_text(encoding="utf-8"))
+    return {node.name for node in tree.body if isinstance(node, ast.FunctionDef)}
+
+
+def compiled(path: Path) -> set[str]:
+    """Names of the functions of a file that Numba compiles."""
+    names = set()
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.FunctionDef):
+            decorators = [ast.unparse(one) for one in node.decorator_list]
+            if any("njit" in one or "numba" in one or one == "_kernel" for one in decorators):
+                names.add(node.name)
+    return names
+
+
+def test_every_kernel_is_in_one_file_and_has_a_twin(twins: set[str]) -> None:
+    names = compiled(SOURCE)
+    assert len(names) >= 8
+    assert names <= twins
+    package = SOURCE.parents[1]
+    for path in package.rglob("*.py"):
+        text = path.read_text(encoding="utf-8")
+        if path != SOURCE:
+            assert not compiled(path), path
+            assert "import numba" not in text, path
+            assert "from numba" not in text, path
+    assert "from tastemap" not in SOURCE.read_text(encoding="utf-8")
+    assert "import tastemap" not in SOURCE.read_text(encoding="utf-8")
+
+
+Problem = tuple[RowRatings, Other, Prior]
+
+
+def frozen(array: NDArray[Any]) -> NDArray[Any]:
+    array.flags.writeable = False
+    return array
+
+
+def make_problem(
+    seed: int,
+    lengths: list[int],
+    k: int,
+    *,
+    n_others: int = 12,
+    weighted: bool = False,
+    spread: bool = False,
+    coded: bool = True,
+    intercept: float = 1.0,
+) -> Problem:
+    chance = np.random.default_rng(seed)
+    n = sum(lengths)
+    start = np.concatenate([[0], np.cumsum(np.array(lengths, np.int64))])
+    values = chance.integers(0, 10, n)
+    ratings = RowRatings(
+        frozen(start),
+        frozen(chance.integers(0, n_others, n).astype(np.int32)),
+        frozen(values.astype(np.uint8) if coded else (values / 2 - 3).astype(F)),
+        frozen(np.sqrt(chance.uniform(0.2, 3, n if weighted else 0)).astype(F)),
+        F(0.5) if coded else F(1),
+        F(-3) if coded else F(0),
+    )
+    factors = (chance.standard_normal((n_others, k + 1)) * 0.5).astype(F)
+    variance = chance.uniform(0, 0.3, (n_others if spread else 0, k + 1)).astype(F)
+    root = chance.standard_normal((k + 1, k + 1)) * 0.3
+    prior = Prior(
+        (root @ root.T + np.eye(k + 1) * 2).astype(F),
+        (chance.standard_normal(k + 1)).astype(F),
+        chance.uniform(0.5, 2, len(lengths)).astype(F),
+        F(1.3),
+    )
+    return ratings, Other(factors, variance, F(intercept)), prior
+
+
+problems = st.builds(
+    make_problem,
+    st.integers(0, 10_000),
+    st.lists(st.sampled_from([0, 0, 1, 2, 3, 4, 5, 9, 30]), min_size=1, max_size=6),
+    st.sampled_from([1, 2, 3, 4, 5, 7, 8, 16, 17]),
+    weighted=st.booleans(),
+    spread=st.booleans(),
+    coded=st.booleans(),
+    intercept=st.sampled_from([1.0, 0.0]),
+)
+
+
+def close(found: NDArray[Any], expected: NDArray[Any]) -> None:
+    np.testing.assert_allclose(found, expected, rtol=1e-4, atol=1e-4)
+
+
+def scratch(rows: int = 4) -> NDArray[np.float32]:
+    return np.zeros(rows * STRIDE, F)
+
+
+@relaxed
+@given(problems)
+def test_normal_equations_and_their_factor(problem: Problem) -> None:
+    ratings, other, prior = problem
+    k = other.factors.shape[1] - 1
+    at = oracles.places(k)
+    bias = at[-1]
+    for row in range(len(ratings.start) - 1):
+        a, b, square = oracles.normal_equations(ratings, other, prior, row)
+        triangle = scratch(bias + 4)
+        spread = np.zeros(k + 1, F)
+        kernels.normal_equations(ratings, other, prior, row, triangle, scratch(), spread)
+        found = triangle.reshape(-1, STRIDE)
+        close(np.tril(found[np.ix_(at, at)]), np.tril(a))
+        close(found[bias + 1, at], b)
+        close(found[bias + 1, bias + 1], square)
+
+        lower, forward, left = oracles.factorise(a, b, square)
+        kernels.factorise(triangle, bias, scratch(), scratch())
+        found = triangle.reshape(-1, STRIDE)
+        close(np.tril(found[np.ix_(at, at)], -1), np.tril(lower, -1))
+        close(1 / found[at, at], np.diag(lower))
+        close(found[bias + 1, at], forward)
+        close(found[bias + 1, bias + 1], left)
+
+        diagonal = np.zeros(bias + 1, F)
+        kernels.inverse_diagonal(triangle, bias, scratch(bias + 4), scratch(), diagonal)
+        close(diagonal[at], oracles.inverse_diagonal(a))
+
+
+@relaxed
+@given(problems, st.booleans(), st.booleans())
+def test_solving_and_drawing(problem: Problem, draw: bool, with_variance: bool) -> None:
+    ratings, other, prior = problem
+    n_rows, width = len(ratings.start) - 1, other.factors.shape[1]
+    normals = np.random.default_rng(0).standard_normal((n_rows if draw else 0, width), F)
+    expected = oracles.solve_rows(ratings, other, prior, normals)
+    solved = Solved(
+        np.zeros((n_rows, width), F),
+        np.zeros((n_rows if with_variance else 0, width), F),
+        np.zeros(n_rows, F),
+    )
+    kernels.solve_rows(ratings, other, prior, normals, solved, 0, n_rows)
+    close(solved.factors, expected[0])
+    close(solved.objective, expected[2])
+    if with_variance:
+        close(solved.variance, expected[1])
+
+
+@relaxed
+@given(problems, st.integers(0, 5))
+def test_solving_without_negative_factors(problem: Problem, passes: int) -> None:
+    ratings, other, prior = problem
+    n_rows, width = len(ratings.start) - 1, other.factors.shape[1]
+    begin = np.abs(np.random.default_rng(0).standard_normal((n_rows, width), F))
+    expected = oracles.solve_rows_nonnegative(ratings, other, prior, passes, begin)
+    solved = Solved(begin, np.zeros((0, width), F), np.zeros(n_rows, F))
+    kernels.solve_rows_nonnegative(ratings, other, prior, passes, solved, 0, n_rows)
+    close(solved.factors, expected[0])
+    close(solved.objective, expected[1])
+    assert passes == 0 or np.all(solved.factors[:, :-1] >= 0)
+
+
+@relaxed
+@given(st.integers(0, 1000), st.integers(0, 5), st.integers(1, 5), st.integers(0, 3), st.booleans())
+def test_add_products(seed: int, begin: int, rows: int, first: int, narrow: bool) -> None:
+    chance = np.random.default_rng(seed)
+    out, left, right = (chance.standard_normal(n * STRIDE).astype(F) for n in (48, 4, 4))
+    limit = 16 if narrow else STRIDE
+    arguments = (4 * begin, 4 * (begin + rows), min(8 * first, begin // 2 * 8), limit)
+    expected = oracles.add_products(out, left, right, *arguments)
+    kernels.add_products(out, left, right, *arguments)
+    close(out, expected)
+
+
+@relaxed
+@given(st.lists(st.integers(0, 4), max_size=40), st.booleans())
+def test_group_rows(rows: list[int], wanted: bool) -> None:
+    codes = frozen(np.array(rows, np.int32))
+    others = frozen(np.arange(len(rows), dtype=np.int32)[::-1].copy())
+    values = frozen((np.arange(len(rows)) % 7).astype(np.uint8))
+    counts = np.bincount(codes, minlength=6)
+    begins = np.cumsum(counts) - counts
+    columns, grouped = np.zeros_like(others), np.zeros_like(values)
+    sources = np.zeros(len(rows) if wanted else 0, np.int64)
+    kernels.group_rows(codes, others, values, begins, columns, grouped, sources)
+    expected = oracles.group_rows(codes, others, values)
+    np.testing.assert_array_equal(columns, expected[0])
+    np.testing.assert_array_equal(grouped, expected[1])
+    np.testing.assert_array_equal(begins, np.cumsum(counts))
+    if wanted:
+        np.testing.assert_array_equal(sources, expected[2])
+
+
+@relaxed
+@given(st.integers(0, 1000), st.integers(1, 20), st.integers(0, 30))
+def test_predict_pairs(seed: int, k: int, n: int) -> None:
+    chance = np.random.default_rng(seed)
+    p = chance.standard_normal((7, k + 1)).astype(F)
+    q = chance.standard_normal((5, k + 1)).astype(F)
+    users = frozen(chance.integers(0, 7, n).astype(np.int32))
+    items = frozen(chance.integers(0, 5, n).astype(np.int32))
+    out = np.zeros(n, F)
+    kernels.predict_pairs(users, items, p, q, F(3.5), out, 0, n)
+    close(out, oracles.predict_pairs(users, items, p, q, 3.5))
+
+
+def test_a_row_of_many_ratings_keeps_its_precision() -> None:
+    ratings, other, prior = make_problem(3, [100_000], 8, n_others=500)
+    solved = Solved(np.zeros((1, 9), F), np.zeros((1, 9), F), np.zeros(1, F))
+    kernels.solve_rows(ratings, other, prior, np.zeros((0, 9), F), solved, 0, 1)
+    expected = oracles.solve_rows(ratings, other, prior, np.zeros((0, 9)))
+    close(solved.factors, expected[0])
+    np.testing.assert_allclose(solved.variance, expected[1], rtol=1e-3)
+    np.testing.assert_allclose(solved.objective, expected[2], rtol=1e-4)
+
+
+@pytest.mark.parametrize("k", [64, kernels.MAX_FACTORS])
+def test_as_many_factors_as_there_may_be(k: int) -> None:
+    ratings, other, prior = make_problem(1, [40, 0, 3], k)
+    solved = Solved(np.zeros((3, k + 1), F), np.zeros((3, k + 1), F), np.zeros(3, F))
+    kernels.solve_rows(ratings, other, prior, np.zeros((0, k + 1), F), solved, 0, 3)
+    expected = oracles.solve_rows(ratings, other, prior, np.zeros((0, k + 1)))
+    close(solved.factors, expected[0])
+    close(solved.variance, expected[1])
+
+
+@pytest.mark.parametrize("k", [1, 4, 6])
+def test_a_failed_pivot_spoils_its_row_only(k: int) -> None:
+    ratings, other, prior = make_problem(2, [6, 0, 6], k)
+    prior.precision[:] = 0
+    prior.linear[:] = 1
+    prior.scale[[0, 2]] = 1
+    prior.precision[range(k + 1), range(k + 1)] = 1
+    prior.scale[1] = 0  # nothing known, nothing rated: A = 0
+    solved = Solved(np.zeros((3, k + 1), F), np.zeros((3, k + 1), F), np.zeros(3, F))
+    kernels.solve_rows(ratings, other, prior, np.zeros((0, k + 1), F), solved, 0, 3)
+    for array in solved:
+        assert np.all(np.isnan(array[1]))
+        assert np.all(np.isfinite(array[[0, 2]]))
+
+
+def test_kernels_work_where_no_cache_can_be_written(tmp_path: Path) -> None:
+    program = (
+        "import numba.core.caching as caching\n"
+        "caching.CacheImpl._locator_classes = []\n"
+        "import numpy as np\n"
+        "from tastemap.training import kernels\n"
+        "out = np.zeros(1, np.float32)\n"
+        "codes = np.zeros(1, np.int32)\n"
+        "side = np.ones((1, 3), np.float32)\n"
+        "kernels.predict_pairs(codes, codes, side, side, np.float32(2), out, 0, 1)\n"
+        "assert out[0] == 6, out\n"
+    )
+    environment = {**os.environ, "PYTHONPATH": str(SOURCE.parents[2])}
+    done = subprocess.run(
+        [sys.executable, "-W", "error", "-c", program],
+        capture_output=True, text=True, env=environment, cwd=tmp_path, timeout=300,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
