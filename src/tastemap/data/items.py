@@ -22,6 +22,10 @@ _TITLES_IN_ONE = """
 """
 _ID_NAMES = (*(name for name in ALIASES["item"] if name not in _NOUNS), "id", *_NOUNS)
 _TITLE_NAMES = (*_TITLES_IN_ONE.split(), *_NOUNS)
+_KEPT = (
+    *(pa.types.is_integer, pa.types.is_floating, pa.types.is_decimal),
+    *(pa.types.is_boolean, pa.types.is_temporal, pa.types.is_null),
+)
 _FRACTION = r"^-?(0|[1-9][0-9]*)(\.[0-9]+)?$"
 
 
@@ -122,7 +126,7 @@ def _metadata(column: pa.ChunkedArray, is_text: bool, is_title: bool) -> pa.Chun
         if not is_string(kind.value_type):
             return None
         return pc.binary_join(column.cast(pa.list_(pa.string())), "|")
-    if pa.types.is_nested(kind) or pa.types.is_binary(kind) or pa.types.is_large_binary(kind):
+    if not (is_string(kind) or any(is_kind(kind) for is_kind in _KEPT)):
         return None
     if is_title or is_string(kind):
         column = column.cast(pa.string())
