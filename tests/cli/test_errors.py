@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import logging
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -119,6 +121,38 @@ def test_the_installed_program_ends_with_the_same_codes(here: Path) -> None:
     usage = shell("recommend", folder=here)
     assert usage.returncode == 2
     assert "Traceback" not in usage.stderr
+
+
+@pytest.fixture(autouse=True)
+def no_handler_stays() -> Iterator[None]:
+    yield
+    logging.getLogger("tastemap").removeHandler(program._REMARKS)
+
+
+def test_a_warning_of_the_library_is_one_clean_line(
+    here: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def warned(folder: Path) -> None:
+        logging.getLogger("tastemap.model_folder").warning("odd: %s", "\x1b[2J")
+        raise tm.errors.DataError("no")
+
+    monkeypatch.setattr(tm, "load", warned)
+    monkeypatch.setattr(sys, "argv", ["tastemap", "biases", "model"])
+    for _ in range(2):
+        with pytest.raises(SystemExit):
+            main()
+    assert capsys.readouterr().err == "odd: \\x1b[2J\nerror: no\n" * 2
+
+
+def test_an_error_of_the_system_without_a_file_is_a_bug(
+    here: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(folder: Path) -> None:
+        raise OSError("the moon is full")
+
+    monkeypatch.setattr(tm, "load", broken)
+    with pytest.raises(OSError, match="moon"):
+        run("biases", "model")
 
 
 def test_a_bug_keeps_its_traceback_and_says_that_it_is_one(

@@ -11,7 +11,7 @@ import pytest
 
 import tastemap as tm
 from tastemap.cli import app
-from tastemap.cli.options import BUNDLED, DOWNLOADS, ModelName
+from tastemap.cli.options import BUNDLED, DOWNLOADS, ModelName, complete_source
 from tastemap.data import datasets
 from tastemap.training.registry import RECIPES
 from tests.cli.conftest import TASTEMAP, answer, run, shell
@@ -72,9 +72,7 @@ def test_importing_and_helping_load_nothing_heavy(code: str) -> None:
 
 
 def test_names_spelled_out_for_completion_are_the_real_ones() -> None:
-    assert [name.value for name in ModelName] == sorted(
-        RECIPES, key=[name.value for name in ModelName].index
-    )
+    assert {name.value for name in ModelName} == set(RECIPES)
     assert datasets.BUNDLED == BUNDLED
     assert tuple(datasets.DATASETS) == DOWNLOADS
 
@@ -99,6 +97,10 @@ def test_the_shell_completes(words: str, expected: list[str], csv_files: Path) -
         [TASTEMAP], env=environment, cwd=csv_files, capture_output=True, text=True, check=True
     )
     assert out.stdout.split() == expected
+
+
+def test_completion_in_a_folder_that_is_not_there_is_silent() -> None:
+    assert complete_source("nowhere/r") == []
 
 
 def test_the_installed_program_answers(csv_files: Path, biases_folder: Path) -> None:

@@ -5,8 +5,10 @@ from __future__ import annotations
 import json
 import shlex
 from collections.abc import Callable
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import openpyxl
 import pytest
@@ -112,6 +114,14 @@ def test_demo_in_json(tmp_path: Path, quick_recipes: None) -> None:
     assert Path(said["report"]).is_file()
 
 
+def test_demo_in_tables(tmp_path: Path, quick_recipes: None) -> None:
+    text = answer("demo", "--out", tmp_path / "d", "-n", 2)
+    order = ["audit of movielens-small", "rmse", "largest biases", "smallest biases", "component 1"]
+    order += ["component 3, low end", f"report: {tmp_path / 'd' / 'report.html'}", "next: tastemap"]
+    places = [text.index(one) for one in order]
+    assert places == sorted(places)
+
+
 def test_demo_stops_at_ctrl_c(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def interrupted(*_: object, **__: object) -> None:
         raise KeyboardInterrupt
@@ -120,3 +130,17 @@ def test_demo_stops_at_ctrl_c(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
     result = run("demo", "--out", tmp_path / "d")
     assert result.exit_code == 130
     assert result.stderr.splitlines()[-1] == "interrupted"
+
+
+def test_demo_stops_at_ctrl_c_where_weights_were_kept(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, quick_recipes: None
+) -> None:
+    whole = tm.NeuralNet.func.fit  # type: ignore[attr-defined]
+
+    def cut(*arguments: Any, **options: Any) -> tm.Recommender:
+        fitted: tm.Recommender = whole(*arguments, **options)
+        return replace(fitted, history=replace(fitted.history, stopped="interrupted"))
+
+    monkeypatch.setattr(tm.NeuralNet.func, "fit", cut)  # type: ignore[attr-defined]
+    assert run("demo", "--out", tmp_path / "d").exit_code == 130
+    assert not (tmp_path / "d" / "report.html").exists()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import importlib.metadata
+import logging
 import shlex
 import sys
 from typing import Annotated, Any
@@ -12,7 +12,7 @@ from typer.core import TyperGroup
 
 import tastemap
 from tastemap.cli import ask, data, demo, fit, measure, share
-from tastemap.cli.output import COMMAND, fail, say
+from tastemap.cli.output import COMMAND, fail, say, visible
 from tastemap.errors import TastemapError
 
 MISTAKE, INTERRUPTED = 1, 130
@@ -87,8 +87,19 @@ for _verb in (
     app.command()(_verb)
 
 
+class _Remarks(logging.Handler):
+    """Shows the library's warnings; by way of `sys.stderr`, so that they go above a moving bar."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        sys.stderr.write(visible(record.getMessage()) + "\n")
+
+
+_REMARKS = _Remarks(logging.WARNING)
+
+
 def main() -> None:
     """Run the program; a mistake of the user ends it with one line, a bug with a traceback."""
+    logging.getLogger("tastemap").addHandler(_REMARKS)
     for stream in (sys.stdout, sys.stderr):
         # A terminal that cannot show a letter gets its number, not an exception.
         if hasattr(stream, "reconfigure"):
@@ -106,6 +117,8 @@ def main() -> None:
 
 def _where() -> str:
     """Where bugs are reported, as the installed package says."""
-    urls = importlib.metadata.metadata("tastemap").get_all("Project-URL") or []
+    from importlib.metadata import metadata
+
+    urls = metadata("tastemap").get_all("Project-URL") or []
     pages = dict(url.split(", ", 1) for url in urls)
     return "at " + pages["Issues"] if "Issues" in pages else "where you found tastemap."
