@@ -63,6 +63,9 @@ html_theme_options = {
         "color-brand-primary": "#1f6f78",
         "color-brand-content": "#1f6f78",
         "color-brand-visited": "#1f6f78",
+        "color-api-name": "#1f6f78",
+        "color-api-pre-name": "#5c6b73",
+        "color-api-keyword": "#5c6b73",
         "font-stack": "Inter, 'Source Sans 3', 'Segoe UI', system-ui, sans-serif",
         "font-stack--monospace": "'JetBrains Mono', 'Cascadia Code', Menlo, Consolas, monospace",
     },
@@ -70,5 +73,8 @@ html_theme_options = {
         "color-brand-primary": "#7cc7cf",
         "color-brand-content": "#7cc7cf",
         "color-brand-visited": "#7cc7cf",
+        "color-api-name": "#7cc7cf",
+        "color-api-pre-name": "#9fb0b8",
+        "color-api-keyword": "#9fb0b8",
     },
 }

@@ -1,5 +1,7 @@
 """Reference pages out of the code itself: options of the command line, shorter signatures."""
 
+# ruff: noqa: ARG001  # what Sphinx calls is given more than is needed
+
 from __future__ import annotations
 
 import dataclasses
@@ -8,7 +10,9 @@ from typing import Any
 
 from docutils import nodes
 from sphinx.application import Sphinx
+from sphinx.domains.python import PyObject
 from sphinx.util.docutils import SphinxDirective
+from sphinx.util.nodes import make_refnode
 
 
 class Verb(SphinxDirective):
@@ -39,34 +43,21 @@ class Verb(SphinxDirective):
             "```",
         ]
         for parameter in command.params:
-            if getattr(parameter, "hidden", False):
-                continue
             lines += ["", *_entry(parameter, inner)]
         return self.parse_text_to_nodes("\n".join(lines))
 
 
 def _entry(parameter: Any, context: Any) -> list[str]:
-    help_text = (parameter.help or "").strip()
-    if parameter.param_type_name == "argument":
-        names = [parameter.make_metavar(context)]
-    else:
-        flag = getattr(parameter, "is_flag", False)
-        metavar = "" if flag else " " + parameter.make_metavar(context).replace("[", "").replace("]", "")
-        spelled = [*parameter.opts, *parameter.secondary_opts]
-        names = [f"{one}{metavar}" for one in sorted(spelled, key=lambda one: -len(one))]
-        default = _default(parameter)
-        if default:
-            help_text += f" Default: `{default}`."
-    return [":::{option} " + ", ".join(names), help_text, ":::"]
-
-
-def _default(parameter: Any) -> str:
-    value = getattr(parameter.default, "value", parameter.default)
-    if value in (None, "", (), [], False) or callable(value) or parameter.required:
-        return ""
-    if isinstance(value, list | tuple):
-        return ", ".join(str(getattr(one, "value", one)) for one in value)
-    return str(value)
+    record = parameter.get_help_record(context)
+    if record is None:  # hidden
+        return []
+    names, said = record
+    text, _, extra = said.partition("  [")
+    notes = [note.strip() for note in extra.rstrip("]").split(";") if note.strip()]
+    shown = [note.replace("default: ", "default ") for note in notes]
+    if shown:
+        text += f" ({', '.join(f'`{note}`' for note in shown)})"
+    return [f":::{{option}} {names}", " ".join(text.split()), ":::"]
 
 
 def _shorter_signature(
@@ -81,8 +72,42 @@ def _shorter_signature(
     return ("", "") if made_elsewhere else None
 
 
+def _bars_are_bars(
+    app: Sphinx, what: str, name: str, obj: Any, options: Any, lines: list[str]
+) -> None:
+    """Docstrings hold norms such as |p|²; reStructuredText would take them for substitutions."""
+    for number, line in enumerate(lines):
+        parts = line.split("``")
+        parts[::2] = [part.replace("|", r"\|") for part in parts[::2]]
+        lines[number] = "``".join(parts)
+
+
+def _by_last_name(app: Sphinx, env: Any, node: Any, contnode: nodes.Node) -> nodes.Node | None:
+    """Find `Name` where docstrings leave its module out, if there is one object of that name."""
+    target = node.get("reftarget", "")
+    if node.get("refdomain") != "py" or not target:
+        return None
+    domain = env.domains["py"]
+    found = {
+        entry.node_id: (name, entry)
+        for name, entry in domain.objects.items()
+        if name.endswith("." + target.rpartition("tastemap.")[2])
+    }
+    if len(found) != 1:
+        return None
+    ((name, entry),) = found.values()
+    return make_refnode(
+        app.builder, node["refdoc"], entry.docname, entry.node_id, contnode, title=name
+    )
+
+
 def setup(app: Sphinx) -> dict[str, Any]:
     """Register the directive and the handler."""
     app.add_directive("verb", Verb)
     app.connect("autodoc-process-signature", _shorter_signature)
+    app.connect("autodoc-process-docstring", _bars_are_bars)
+    app.connect("missing-reference", _by_last_name)
+    for field in PyObject.doc_field_types:
+        if field.name == "variable":  # what fields of a dataclass are
+            field.label = "Attributes"
     return {"parallel_read_safe": True, "parallel_write_safe": True}

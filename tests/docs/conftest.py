@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import shutil
 from pathlib import Path
+from typing import Any
 
-import matplotlib as mpl
 import pyarrow.csv as pc
 import pytest
 
 from tastemap.data.ratings import Ratings
+from tastemap.data.splits import Split
 from tastemap.recommender import Recommender
+from tastemap.training.gradient_recipes import GradientRecipe
+from tastemap.training.recipe import Recipe
 
 ROOT = Path(__file__).parents[2]
 
@@ -29,12 +32,45 @@ def furnished(
     return folder
 
 
+@pytest.fixture(scope="session")
+def trained(biased: Recommender, notebook_split: Split) -> dict[Any, Recommender]:
+    """What has been trained in this session, by recipe, seed and ratings."""
+    return {_key(biased.recipe, notebook_split.train, notebook_split.valid, biased.seed): biased}
+
+
 @pytest.fixture
-def workshop(furnished: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A copy of that folder of one's own, as the current one; pictures go to files only."""
+def workshop(
+    furnished: Path,
+    trained: dict[Any, Recommender],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> Path:
+    """A copy of that folder of one's own, as the current one.
+
+    Pages train the same models again and again; here each is trained once a session.
+    """
     shutil.copytree(furnished, tmp_path, dirs_exist_ok=True)
     monkeypatch.chdir(tmp_path)
-    mpl.use("Agg")
+    fit_anew = GradientRecipe.fit
+
+    def fit(
+        self: GradientRecipe,
+        train: Ratings,
+        valid: Ratings | None = None,
+        *,
+        seed: int = 0,
+        **rest: Any,
+    ) -> Recommender:
+        if rest:
+            return fit_anew(self, train, valid, seed=seed, **rest)
+        key = _key(self, train, valid, seed)
+        if key not in trained:
+            trained[key] = fit_anew(self, train, valid, seed=seed)
+        return trained[key]
+
+    monkeypatch.setattr(GradientRecipe, "fit", fit)
     return tmp_path
 
 
+def _key(recipe: Recipe, train: Ratings, valid: Ratings | None, seed: int) -> Any:
+    return recipe, train.fingerprint, valid.fingerprint if valid is not None else None, seed

@@ -7,6 +7,8 @@
 
 A line "..." in what is shown stands for any lines. Models differ a little between processors, so
 numbers and the order of titles are compared with some tolerance; see `difference`.
+
+With TASTEMAP_UPDATE_EXAMPLES=1 in the environment, what is shown and no longer true is rewritten.
 """
 
 from __future__ import annotations
@@ -90,20 +92,30 @@ class Page:
             CodeBlockParser("text", self._text),
             CodeBlockParser("console", self._console),
         ]
+        self._path = path
         self._document: Document = Sybil(parsers=parsers).parse(path)
         self._printed = ""
         self._printed_until = -1
+        self._updating = bool(os.environ.get("TASTEMAP_UPDATE_EXAMPLES"))
+        self._updates: list[tuple[str, str]] = []
 
     def __len__(self) -> int:
-        return sum(1 for _ in self._document.examples())
+        return sum(example.region.evaluator != self._text for example in self._document)
 
     def run(self) -> None:
         """Run all examples; the first that fails raises, with its line."""
         for example in self._document.examples():
             example.evaluate()
+        if self._updates:
+            text = self._path.read_text(encoding="utf-8")
+            for old, new in self._updates:
+                text = text.replace(old, new, 1)
+            self._path.write_text(text, encoding="utf-8")
 
     def _python(self, example: Example) -> None:
-        self._printed = run_python(str(example.parsed), example.namespace, example.path, example.line)
+        self._printed = run_python(
+            str(example.parsed), example.namespace, example.path, example.line
+        )
         self._printed_until = example.end
 
     def _text(self, example: Example) -> str | None:
@@ -111,21 +123,38 @@ class Page:
         if self._printed_until < 0 or between.strip():
             return None  # not below an example: a drawing
         wrong = difference(str(example.parsed), self._printed)
+        if wrong and self._updating:
+            old = example.document.text[example.start : example.end]
+            new = f"```text\n{_trimmed(self._printed)}\n```"
+            self._updates.append((old.rstrip("\n"), new))
+            return None
         return f"{wrong}\n\nprinted:\n{self._printed}" if wrong else None
 
     def _console(self, example: Example) -> str | None:
         for command, shown in commands(str(example.parsed)):
             done = subprocess.run(
-                ["bash", "-c", command], capture_output=False, text=True, check=False,
-                stdout=subprocess.PIPE, stderr=subprocess.STDOUT, env=shell_environment(),
-            )  # fmt: skip
+                ["bash", "-c", command],
+                text=True,
+                check=False,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.STDOUT,
+                env=shell_environment(),
+            )
             expected = 1 if shown.startswith("error:") else 0
             if done.returncode != expected:
                 return f"$ {command}\nended with {done.returncode}, not {expected}:\n{done.stdout}"
             wrong = difference(shown, done.stdout) if shown else ""
-            if wrong:
+            if wrong and self._updating:
+                self._updates.append(
+                    (f"$ {command}\n{shown}", f"$ {command}\n{_trimmed(done.stdout)}")
+                )
+            elif wrong:
                 return f"$ {command}\n{wrong}\n\nprinted:\n{done.stdout}"
         return None
+
+
+def _trimmed(text: str) -> str:
+    return "\n".join(line.rstrip() for line in text.strip("\n").splitlines())
 
 
 def run_python(source: str, namespace: dict[str, Any], path: str, line: int) -> str:

@@ -69,7 +69,10 @@ def test_what_is_shown_is_compared(shown: str, printed: str, wrong: str) -> None
     assert bool(found) == bool(wrong)
 
 
-def test_a_page_that_shows_something_wrong_fails(tmp_path: Path) -> None:
+def test_a_page_that_shows_something_wrong_fails(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("TASTEMAP_UPDATE_EXAMPLES", raising=False)
     page = tmp_path / "page.md"
     page.write_text("```python\nprint('good')\n```\n\n```text\nbad\n```\n")
     with pytest.raises(AssertionError, match="the first line is 'good'"):
