@@ -63,12 +63,9 @@ def write(folder: str | Path, content: FolderContent) -> None:
             not be read back as they were written.
     """
     folder = Path(folder).absolute()
-    if folder.exists() and not (folder / MANIFEST).is_file():
-        if not folder.is_dir() or any(folder.iterdir()):
-            raise ModelFolderError(
-                f"{folder} exists and is not a model folder: choose another place, or remove it"
-            )
-        folder.rmdir()
+    check_free(folder)
+    if folder.exists() and not (folder / MANIFEST).exists():
+        folder.rmdir()  # empty
     folder.parent.mkdir(parents=True, exist_ok=True)
     staging = Path(tempfile.mkdtemp(prefix=f".{folder.name}.new-", dir=folder.parent))
     try:
@@ -82,6 +79,20 @@ def write(folder: str | Path, content: FolderContent) -> None:
     finally:
         # After an exchange this is the old folder; after an error, what was written so far.
         shutil.rmtree(staging, ignore_errors=True)
+
+
+def check_free(folder: str | Path) -> None:
+    """Refuse a place where `write` would have to destroy something else.
+
+    Raises:
+        ModelFolderError: a file, or a folder of something else, is in the way.
+    """
+    folder = Path(folder)
+    free = not folder.exists() or (folder.is_dir() and not any(folder.iterdir()))
+    if not free and not (folder / MANIFEST).is_file():
+        raise ModelFolderError(
+            f"{folder} exists and is not a model folder: choose another place, or remove it"
+        )
 
 
 def _fill(staging: Path, content: FolderContent) -> None:

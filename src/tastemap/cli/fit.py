@@ -83,9 +83,11 @@ def fit(
 
     Ctrl-C ends training early and keeps the best weights so far.
     """
+    from tastemap import model_folder
+
     form = form_of(as_json)
     recipe = make_recipe(model, settings or [], notebook=notebook)
-    _check_free(out)
+    model_folder.check_free(out)  # before hours are spent on it
     read = reading.read(ratings)
     for note in read.notes:
         say(note)
@@ -130,17 +132,6 @@ def fit(
     if fitted.history.stopped == "interrupted":
         say("interrupted: the best weights so far were saved", "yellow")
         raise typer.Exit(130)
-
-
-def _check_free(out: Path) -> None:
-    """Refuse a place where a model cannot be saved before hours are spent on one."""
-    from tastemap import model_folder
-
-    free = not out.exists() or (out.is_dir() and not any(out.iterdir()))
-    if not free and not (out / model_folder.MANIFEST).is_file():
-        raise tm.errors.ModelFolderError(
-            f"{out} exists and is not a model folder: choose another place, or remove it"
-        )
 
 
 def _split(ratings: Ratings, how: HowToSplit, fraction: float, seed: int) -> Split | None:
