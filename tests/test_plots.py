@@ -1,0 +1,389 @@
+"""Pictures: what they show, that labels stay apart, and that titles are only ever text."""
+
+from __future__ import annotations
+
+import dataclasses
+import subprocess
+import sys
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+from xml.etree import ElementTree
+
+import numpy as np
+import pytest
+
+import tastemap as tm
+from tastemap import plots
+from tastemap.data.ratings import Ratings
+from tastemap.errors import DataError, MissingExtraError
+from tastemap.explanation.biases import BiasRanking
+from tastemap.explanation.components import TasteMap
+from tastemap.explanation.crosstab import crosstab
+from tastemap.plots import labels
+from tastemap.plots.text import short
+from tastemap.training.history import TrainingHistory
+from tests.conftest import SCRIPT
+from tests.report.made import HOSTILE, history, hostile_ratings, made
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+    from tastemap.recommender import Recommender
+
+SVG = "{http://www.w3.org/2000/svg}"
+
+
+@dataclass(frozen=True)
+class Rates:
+    learning_rates: np.ndarray[Any, Any]
+    losses: np.ndarray[Any, Any]
+    suggestion: float | None
+
+
+def rates(suggestion: float | None = 0.01) -> Rates:
+    grown = np.geomspace(1e-5, 1, 50)
+    return Rates(grown, 1 - 0.4 / (1 + 0.01 / grown) + (3 * grown) ** 3, suggestion)
+
+
+def map_of(titles: list[str], *, spread: float = 1.0, seed: int = 0) -> TasteMap:
+    rng = np.random.default_rng(seed)
+    n = len(titles)
+    return TasteMap(
+        codes=np.arange(n),
+        items=list(range(n)),
+        titles=titles,
+        x=rng.normal(0, spread, n).astype(np.float32),
+        y=rng.normal(0, spread, n).astype(np.float32),
+        counts=np.arange(n, 0, -1),
+        biases=np.zeros(n, np.float32),
+        x_label="component 1",
+        y_label="component $3",
+    )
+
+
+def ranking_of(titles: list[str]) -> BiasRanking:
+    n = len(titles)
+    return BiasRanking(
+        ranks=np.arange(1, n + 1),
+        codes=np.arange(n),
+        items=list(range(n)),
+        titles=titles,
+        biases=np.linspace(1, -1, n, dtype=np.float32),
+        means=np.full(n, 3.0),
+        counts=np.full(n, 10),
+    )
+
+
+def every_picture(model: Recommender, ratings: Ratings) -> dict[str, Figure]:
+    return {
+        "curve": plots.learning_curve({"a $x$": model.history, "b": history(3)}),
+        "comparison": plots.comparison(tm.compare([model], ratings)),
+        "biases": plots.item_biases(model.item_biases(), 10),
+        "map": plots.taste_map(model.components(3).map(0, 2).popular(0, 50)),
+        "rates": plots.learning_rate(rates()),
+        "crosstab": plots.crosstab(crosstab(ratings, 8, 12)),
+    }
+
+
+@pytest.fixture(scope="module")
+def pictures() -> dict[str, Figure]:
+    ratings = hostile_ratings()
+    return every_picture(made(ratings), ratings)
+
+
+def axes(figure: Figure) -> Axes:
+    return figure.axes[0]
+
+
+def svg_texts(figure: Figure, folder: Path) -> list[str]:
+    file = plots.save(figure, folder / "picture.svg")
+    found = ElementTree.parse(file).iter(f"{SVG}text")  # noqa: S314  # our own file
+    return ["".join(text.itertext()) for text in found]
+
+
+def drawn_labels(figure: Figure) -> tuple[list[str], np.ndarray[Any, Any]]:
+    """The titles on a map, and left, bottom, right, top of each in pixels."""
+    figure.draw_without_rendering()
+    shown = [text for text in axes(figure).texts if text.get_visible()]
+    return [text.get_text() for text in shown], np.array(
+        [text.get_window_extent().extents for text in shown]
+    )
+
+
+def overlaps(boxes: np.ndarray[Any, Any]) -> list[tuple[int, int]]:
+    low, high = boxes[:, :2], boxes[:, 2:]
+    meet = np.all((low[:, None] < high) & (low < high[:, None]), axis=2)
+    return [(int(a), int(b)) for a, b in np.argwhere(meet) if a < b]
+
+
+# Labels
+
+
+def test_titles_of_movies_51_to_100_do_not_overlap_nor_cover_points(biased: Recommender) -> None:
+    points = biased.components(3).map(x=0, y=2).popular(50, 100)
+    figure = plots.taste_map(points)
+    titles, boxes = drawn_labels(figure)
+    assert sorted(titles) == sorted(short(title) for title in points.titles)
+    assert overlaps(boxes) == []
+    at = axes(figure).transData.transform(np.column_stack([points.x, points.y]))
+    inside = (at[:, None] > boxes[:, :2]) & (at[:, None] < boxes[:, 2:])
+    assert not inside.all(axis=2).any()
+    frame = axes(figure).get_window_extent().extents
+    assert (boxes[:, :2] >= frame[:2]).all()
+    assert (boxes[:, 2:] <= frame[2:]).all()
+
+
+def test_titles_stay_apart_when_the_picture_is_saved_sharper(
+    biased: Recommender, tmp_path: Path
+) -> None:
+    figure = plots.taste_map(biased.components(3).map(x=0, y=2).popular(50, 100))
+    before = axes(figure).get_position().bounds
+    plots.save(figure, tmp_path / "map.png")
+    figure.set_dpi(200)
+    assert overlaps(drawn_labels(figure)[1]) == []
+    assert axes(figure).get_position().bounds == pytest.approx(before, abs=0.005)
+
+
+def test_each_title_stands_next_to_its_point_or_has_a_line_to_it() -> None:
+    points = map_of([f"Film number {k} (1999)" for k in range(40)])
+    figure = plots.taste_map(points)
+    titles, boxes = drawn_labels(figure)
+    at = axes(figure).transData.transform(np.column_stack([points.x, points.y]))
+    gaps = np.abs(np.clip(at, boxes[:, :2], boxes[:, 2:]) - at).max(axis=1)
+    led = {tuple(np.round(line.get_xydata()[0], 4)) for line in axes(figure).lines[2:]}
+    for title, gap, x, y in zip(titles, gaps, points.x, points.y, strict=True):
+        assert gap < 12 or tuple(np.round([x, y], 4)) in led, title
+
+
+def test_titles_without_room_are_left_out_and_counted() -> None:
+    figure = plots.taste_map(map_of([f"Film number {k} (1999)" for k in range(90)], spread=0.01))
+    texts = axes(figure).texts
+    note = texts[-1].get_text()
+    left_out = sum(not text.get_visible() for text in texts)
+    assert left_out > 0
+    assert note == f"{left_out:,} titles left out for want of room"
+    assert overlaps(drawn_labels(figure)[1][:-1]) == []
+
+
+def test_points_in_one_place_still_get_titles_apart() -> None:
+    sizes = np.full((6, 2), [80.0, 12.0])
+    points = np.full((6, 2), 300.0)
+    centres, shown = labels.place(sizes, points, np.array([0.0, 0, 600, 600]), 3.0)
+    assert shown.all()
+    assert overlaps(np.hstack([centres - sizes / 2, centres + sizes / 2])) == []
+
+
+def test_a_title_larger_than_the_picture_is_not_shown() -> None:
+    sizes = np.array([[900.0, 12.0], [50.0, 12.0]])
+    points = np.array([[300.0, 300.0], [200.0, 200.0]])
+    _, shown = labels.place(sizes, points, np.array([0.0, 0, 600, 600]), 3.0)
+    assert shown.tolist() == [False, True]
+
+
+# Titles are text
+
+
+def test_titles_reach_the_svg_as_text_and_nothing_else(
+    pictures: dict[str, Figure], tmp_path: Path
+) -> None:
+    ranking = made(hostile_ratings()).item_biases()
+    for figure in (pictures["map"], plots.item_biases(ranking, 60)):
+        assert SCRIPT in svg_texts(figure, tmp_path)
+    written = (tmp_path / "picture.svg").read_text(encoding="utf-8")
+    assert "<script" not in written
+    assert "<img" not in written
+
+
+def test_dollar_signs_are_not_read_as_formulas(tmp_path: Path) -> None:
+    titles = ["Cost $5 or $x^2$", "$\\frac{1}{2}$", "Only one $"]
+    assert set(titles) <= set(svg_texts(plots.taste_map(map_of(titles)), tmp_path))
+    assert set(titles) <= set(svg_texts(plots.item_biases(ranking_of(titles)), tmp_path))
+    curve = plots.learning_curve({titles[0]: history(), titles[1]: history(3)})
+    assert set(titles[:2]) <= set(svg_texts(curve, tmp_path))
+
+
+def test_letters_no_font_has_are_drawn_without_warnings(tmp_path: Path) -> None:
+    titles = ["七人の侍 (1954)", "\U0001f600 \U00013080", "אור", "\u0950 \U0001f1e9\U0001f1ea"]
+    for figure in (plots.taste_map(map_of(titles)), plots.item_biases(ranking_of(titles))):
+        for kind in ("svg", "png"):
+            plots.save(figure, tmp_path / f"picture.{kind}")
+        assert set(titles) <= set(svg_texts(figure, tmp_path))
+
+
+def test_a_long_title_loses_what_is_in_parentheses_first_and_keeps_its_year() -> None:
+    raiders = "Raiders of the Lost Ark (Indiana Jones and the Raiders of the Lost Ark) (1981)"
+    assert short(raiders) == "Raiders of the Lost Ark (1981)"
+    cut = short("Birdman or The Unexpected Virtue of Ignorance (2014)")
+    assert cut == "Birdman or The Unexpected Virtue… (2014)"
+    assert len(short("x" * 500)) == 40
+    assert short("Alien (1979)") == "Alien (1979)"
+    assert short("(a comment and nothing else but a comment)").startswith("(a comment")
+    assert short("two\nlines\tand \x07") == "two lines and \ufffd"
+
+
+# What is shown
+
+
+def test_a_learning_curve_shows_every_epoch_and_the_one_that_was_kept() -> None:
+    figure = plots.learning_curve(history(6))
+    loss, _, valid, _, kept = axes(figure).lines
+    assert loss.get_ydata()[2] == pytest.approx(0.7 + 1 / 3)
+    assert valid.get_xdata().tolist() == [1, 2, 3, 4, 5, 6]
+    assert kept.get_xydata().tolist() == [[5, pytest.approx(0.9)]]
+    names = {text.get_text() for text in axes(figure).texts}
+    assert names == {"training loss", "validation error"}
+
+
+def test_a_learning_curve_without_validation_shows_the_loss_alone() -> None:
+    epochs = tuple(dataclasses.replace(epoch, validation_mse=None) for epoch in history(4).epochs)
+    figure = plots.learning_curve(TrainingHistory(epochs=epochs))
+    assert [text.get_text() for text in axes(figure).texts] == ["training loss"]
+
+
+def test_names_of_curves_that_end_together_do_not_overlap() -> None:
+    figure = plots.learning_curve({f"model {k}": history(3 + k) for k in range(5)})
+    assert overlaps(drawn_labels(figure)[1]) == []
+
+
+def test_one_extreme_loss_does_not_flatten_the_rest() -> None:
+    epochs = list(history(12).epochs)
+    epochs[0] = dataclasses.replace(epochs[0], training_loss=1e6)
+    top = axes(plots.learning_curve(TrainingHistory(epochs=tuple(epochs)))).get_ylim()[1]
+    assert top < 3
+    assert top > max(epoch.training_loss for epoch in epochs[2:])
+
+
+def test_a_comparison_has_a_dot_at_each_rmse(movielens: Ratings) -> None:
+    few = movielens.take(np.arange(3000))
+    compared = tm.compare([tm.BiasesOnly().fit(few), tm.GlobalMean().fit(few)], few)
+    figure = plots.comparison(compared)
+    places = sorted(axes(figure).lines[0].get_xdata())
+    assert places == [one.rmse for one in compared.evaluations]
+    rows = [label.get_text() for label in axes(figure).get_yticklabels()]
+    assert rows == [one.model for one in compared.evaluations]
+
+
+def test_biases_show_both_ends_of_the_ranking() -> None:
+    titles = [f"Film {k}" for k in range(100)]
+    figure = plots.item_biases(ranking_of(titles), n=3)
+    shown = [label.get_text() for label in axes(figure).get_yticklabels()]
+    assert shown == ["Film 0", "Film 1", "Film 2", "Film 97", "Film 98", "Film 99"]
+    few = plots.item_biases(ranking_of(titles[:4]), n=3)
+    assert [label.get_text() for label in axes(few).get_yticklabels()] == titles[:4]
+
+
+def test_the_learning_rate_suggested_is_marked_on_the_curve() -> None:
+    figure = plots.learning_rate(rates(0.01))
+    mark = next(line for line in axes(figure).lines if line.get_marker() == "o")
+    assert float(mark.get_xdata()[0]) == 0.01
+    assert axes(figure).texts[0].get_text() == "take 0.01"
+    assert not axes(plots.learning_rate(rates(None))).texts
+
+
+def test_losses_that_are_not_numbers_are_left_out_of_the_learning_rates() -> None:
+    curve = rates()
+    losses = curve.losses.copy()
+    losses[-5:] = [np.nan, np.inf, -np.inf, np.nan, np.inf]
+    line = axes(plots.learning_rate(Rates(curve.learning_rates, losses, None))).lines[0]
+    assert len(line.get_xdata()) == 45
+
+
+def test_a_crosstab_has_a_number_for_each_rating_and_blanks_for_the_rest(small: Ratings) -> None:
+    table = crosstab(small, 6, 5)
+    figure = plots.crosstab(table)
+    assert len(axes(figure).texts) == 14
+    assert [label.get_text() for label in axes(figure).get_xticklabels()] == table.titles
+    assert [label.get_text() for label in axes(figure).get_yticklabels()] == [
+        "10", "20", "30", "40", "50", "60",
+    ]  # fmt: skip
+
+
+def test_what_cannot_be_drawn_is_said() -> None:
+    with pytest.raises(DataError, match="no epoch"):
+        plots.learning_curve(TrainingHistory())
+    with pytest.raises(DataError, match="no item to draw"):
+        plots.taste_map(map_of([]))
+    with pytest.raises(DataError, match="no item bias"):
+        plots.item_biases(ranking_of([]))
+    with pytest.raises(DataError, match="too large"):
+        plots.learning_rate(Rates(np.array([0.1, 1.0]), np.array([np.nan, np.inf]), None))
+
+
+# How
+
+
+def test_pictures_go_into_axes_that_are_given(tmp_path: Path) -> None:
+    from matplotlib.figure import Figure
+
+    ratings = hostile_ratings()
+    model = made(ratings)
+    given = Figure((16, 9))
+    left, right = given.subplots(1, 2)
+    assert plots.taste_map(model.components(3).map(0, 2).popular(0, 20), ax=left) is given
+    assert plots.learning_curve(model.history, ax=right) is given
+    assert len(given.axes) == 2
+    assert overlaps(drawn_labels(given)[1]) == []
+    assert plots.save(given, tmp_path / "two.pdf").stat().st_size > 1000
+
+
+def test_the_same_result_gives_the_same_bytes(pictures: dict[str, Figure], tmp_path: Path) -> None:
+    ratings = hostile_ratings()
+    for name, figure in every_picture(made(ratings), ratings).items():
+        for kind in ("svg", "png"):
+            first = plots.save(pictures[name], tmp_path / f"first.{kind}").read_bytes()
+            second = plots.save(figure, tmp_path / f"second.{kind}").read_bytes()
+            assert first == second, (name, kind)
+
+
+def test_a_transparent_picture_has_no_background(tmp_path: Path) -> None:
+    from matplotlib import image
+
+    figure = plots.learning_curve(history())
+    clear = image.imread(plots.save(figure, tmp_path / "clear.png", transparent=True))
+    solid = image.imread(plots.save(figure, tmp_path / "solid.png"))
+    assert clear[0, 0, 3] == 0
+    assert solid[0, 0, 3] == 1
+
+
+def test_settings_of_matplotlib_are_left_as_they_were() -> None:
+    import matplotlib as mpl
+
+    before = dict(mpl.rcParams)
+    plots.learning_curve(history())
+    assert dict(mpl.rcParams) == before
+
+
+def test_plots_are_cheap_to_import_and_never_touch_pyplot() -> None:
+    code = """
+import sys
+from tastemap import plots
+assert "matplotlib" not in sys.modules
+from tests.report.made import history
+plots.learning_curve(history())
+assert "matplotlib" in sys.modules
+assert "matplotlib.pyplot" not in sys.modules
+"""
+    subprocess.run([sys.executable, "-W", "error", "-c", code], check=True)
+
+
+def test_without_matplotlib_the_extra_to_install_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in [name for name in sys.modules if name.split(".")[0] == "matplotlib"]:
+        monkeypatch.delitem(sys.modules, name)
+    monkeypatch.setattr(sys, "meta_path", [Nothing(), *sys.meta_path])
+    with pytest.raises(MissingExtraError, match=r"tastemap\[report\]"):
+        plots.learning_curve(history())
+
+
+class Nothing:
+    """A finder that finds no matplotlib."""
+
+    def find_spec(self, name: str, path: object = None, target: object = None) -> None:
+        if name.split(".")[0] == "matplotlib":
+            raise ModuleNotFoundError(f"No module named {name!r}", name=name)
+
+
+def test_the_hostile_titles_are_those_the_report_is_tested_with() -> None:
+    assert SCRIPT in HOSTILE
