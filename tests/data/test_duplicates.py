@@ -7,7 +7,7 @@ from typing import Any
 
 import pyarrow as pa
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tastemap.data.duplicates import repeated_rows
@@ -84,6 +84,7 @@ PAIRS = st.lists(
 )
 
 
+@settings(deadline=None)
 @given(PAIRS)
 def test_last_is_what_a_dictionary_filled_by_time_holds(rows: list[tuple[int, ...]]) -> None:
     users, items, values, times = map(list, zip(*rows, strict=True))
@@ -98,6 +99,7 @@ def test_last_is_what_a_dictionary_filled_by_time_holds(rows: list[tuple[int, ..
     assert not len(repeated_rows(ratings))
 
 
+@settings(deadline=None)
 @given(PAIRS)
 def test_mean_is_the_mean_of_each_pair(rows: list[tuple[int, ...]]) -> None:
     users, items, values, _ = map(list, zip(*rows, strict=True))

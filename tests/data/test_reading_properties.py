@@ -133,6 +133,7 @@ def test_broken_files_are_read_or_refused_but_never_crash(seed: bytes, edits: An
             assert len(read(name, content)) > 0
 
 
+@settings(deadline=None)
 @given(
     st.lists(st.sampled_from(["a", ":", "::", "é", "€", "\n", ":::"]), max_size=30).map("".join),
     st.integers(1, 7),

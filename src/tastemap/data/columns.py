@@ -143,7 +143,7 @@ def _by_position(source: Source, told: set[int], roles: Sequence[str]) -> dict[s
     if "time" in roles and after:
         cells = [row[after[0]] for row in source.sample() if len(row) > after[0]]
         numbers = [as_number(cell, ".") for cell in cells]
-        large = all(n is not None and n >= 1e8 and n == int(n) for n in numbers)
+        large = all(n is not None and n >= 1e8 and n.is_integer() for n in numbers)
         if cells and (large or all(is_date(cell) for cell in cells)):
             guessed["time"] = after[0]
     return guessed
@@ -175,7 +175,8 @@ def _check_roles(source: Source, positions: Mapping[str, int]) -> None:
 
 
 def _unclaimed(source: Source, positions: Mapping[str, int]) -> str:
-    return next(n for p, n in enumerate(source.columns) if p not in positions.values())
+    free = (name for p, name in enumerate(source.columns) if p not in positions.values())
+    return next(free, source.columns[0])
 
 
 def _listed(names: Sequence[str]) -> str:
