@@ -144,7 +144,7 @@ def test_users_without_enough_ratings_are_counted() -> None:
         pa.table({"user": [1, 1, 2], "item": [1, 2, 1], "rating": [1, 2, 3], "time": [1, 2, 3]})
     )
     for split in (splits.leave_last_out(ratings), splits.per_user(ratings, 0.5)):
-        assert split.description.endswith("; 1 users with too few ratings have none in valid")
+        assert split.description.endswith("; users with too few ratings to have any in valid: 1")
         assert split.valid.user_counts.tolist() == [1, 0]
 
 

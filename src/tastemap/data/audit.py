@@ -251,7 +251,7 @@ def _times(ratings: Ratings) -> Iterator[Finding]:
     advice, severity = "", "ok"
     if first <= 0:
         severity = "warning"
-        advice = f"{np.count_nonzero(times <= 0):,} times are 1970 or before: probably unknown"
+        advice = f"times of 1970 or before, probably unknown: {np.count_nonzero(times <= 0):,}"
     yield Finding("time span", said, severity, advice, days)  # type: ignore[arg-type]
     yield _hasty_users(ratings, times)
     yield _sudden_items(ratings, times)

@@ -115,21 +115,30 @@ class Catalog:
 
         Args:
             wanted: for each column a value (for text such as ``Comedy|Drama`` one of its parts),
-                a list of values of which one must fit, or for numbers a pair ``(low, high)``,
-                both ends included, ``None`` for an open end. All columns must fit.
+                a list of values of which one must fit, or for numbers and dates a pair
+                ``(low, high)``, both ends included, ``None`` for an open end. All columns must
+                fit.
 
         Returns:
             Shape (n_items,). An item without a value fits nothing.
 
         Raises:
-            ConfigError: there is no such column.
+            ConfigError: there is no such column, or its values are of another kind.
         """
         mask = np.ones(len(self), np.bool_)
         for name, value in wanted.items():
             if name not in self.columns:
                 known = ", ".join(self.columns) or "none"
                 raise ConfigError(f"items have no column {name!r}: the columns are {known}")
-            mask &= _fits(self.table.column(name), value)
+            column = self.table.column(name)
+            if pa.types.is_dictionary(column.type):
+                column = column.cast(column.type.value_type)
+            try:
+                mask &= _fits(column, value)
+            except (pa.ArrowException, TypeError) as error:
+                raise ConfigError(
+                    f"{name}={value!r} cannot be compared: the column holds {column.type}"
+                ) from error
         return mask
 
     def take(self, codes: Int64s | Sequence[int]) -> pa.Table:
@@ -142,24 +151,41 @@ def _folded(title: str) -> str:
 
 
 def _fits(column: pa.ChunkedArray, value: Any) -> Mask:
-    if pa.types.is_dictionary(column.type):
-        column = column.cast(column.type.value_type)
-    if isinstance(value, tuple) and len(value) == 2 and not _is_text(column.type):
+    if _is_text(column.type):
+        return _holds_a_part(column, _listed(value))
+    if isinstance(value, tuple) and len(value) == 2:
         low, high = value
         fits = pc.is_valid(column)
         if low is not None:
-            fits = pc.and_(fits, pc.greater_equal(column, low))
+            fits = pc.and_(fits, pc.greater_equal(column, _comparable(low, column.type)))
         if high is not None:
-            fits = pc.and_(fits, pc.less_equal(column, high))
+            fits = pc.and_(fits, pc.less_equal(column, _comparable(high, column.type)))
         return _as_mask(fits)
-    values = list(value) if isinstance(value, list | tuple | set | frozenset) else [value]
-    if _is_text(column.type):
-        # "Comedy" fits "Comedy|Drama": the separator goes around both sides.
-        edge, bar = pa.scalar("", pa.large_string()), pa.scalar("|", pa.large_string())
-        fenced = pc.binary_join_element_wise(edge, column.cast(pa.large_string()), edge, bar)
-        masks = [_as_mask(pc.match_substring(fenced, f"|{one}|")) for one in values]
-        return np.logical_or.reduce(masks) if masks else np.zeros(len(column), np.bool_)
-    return _as_mask(pc.is_in(column, value_set=pa.array(values, column.type)))
+    mask = np.zeros(len(column), np.bool_)
+    for one in _listed(value):
+        if one is not None:
+            mask |= _as_mask(pc.equal(column, _comparable(one, column.type)))
+    return mask
+
+
+def _holds_a_part(column: pa.ChunkedArray, values: list[Any]) -> Mask:
+    # "Comedy" fits "Comedy|Drama": the separator goes around both sides.
+    edge, bar = pa.scalar("", pa.large_string()), pa.scalar("|", pa.large_string())
+    fenced = pc.binary_join_element_wise(edge, column.cast(pa.large_string()), edge, bar)
+    mask = np.zeros(len(column), np.bool_)
+    for one in values:
+        mask |= _as_mask(pc.match_substring(fenced, f"|{one}|"))
+    return mask
+
+
+def _listed(value: Any) -> list[Any]:
+    return list(value) if isinstance(value, list | tuple | set | frozenset) else [value]
+
+
+def _comparable(value: Any, kind: pa.DataType) -> pa.Scalar:
+    # As its own kind, not the column's: 1999.5 is not 1999. Dates may be written as text.
+    scalar = pa.scalar(value)
+    return scalar.cast(kind) if isinstance(value, str) and pa.types.is_temporal(kind) else scalar
 
 
 def _is_text(kind: pa.DataType) -> bool:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import DTypeLike
 
-from tastemap.arrays import Codes, Int64s, Mask, Values, frozen
+from tastemap.arrays import AnyArray, Codes, Int64s, Mask, Values, frozen
 from tastemap.data.catalog import Catalog
 from tastemap.data.vocabulary import Vocabulary
 from tastemap.errors import DataError
@@ -84,14 +84,24 @@ class Ratings:
                 continue
             if np.shape(column) != (n,):
                 raise DataError(f"{name} has shape {np.shape(column)}, the ratings ({n},)")
-            object.__setattr__(self, name, frozen(column, kind))
-        for codes, vocabulary in ((self.users, self.user_ids), (self.items, self.item_ids)):
-            if n and (codes.min() < 0 or codes.max() >= len(vocabulary)):
-                raise DataError(f"a {vocabulary.noun} code is not one of {len(vocabulary)}")
+            given = np.asarray(column)
+            if n and name in ("users", "items", "times") and given.dtype.kind not in "iu":
+                raise DataError(f"{name} must be integers, not {given.dtype}")
+            if n and name in ("users", "items"):
+                self._check_codes(given, self.user_ids if name == "users" else self.item_ids)
+            with np.errstate(over="ignore"):  # what is too large for float32 is refused below
+                object.__setattr__(self, name, frozen(given, kind))
         if not np.all(np.isfinite(self.values)):
             raise DataError("a rating is not a finite number")
         if self.weights is not None and not np.all(self.weights > 0):
             raise DataError("a weight is not positive")
+        if self.weights is not None and not np.all(np.isfinite(self.weights)):
+            raise DataError("a weight is not finite")
+
+    @staticmethod
+    def _check_codes(codes: AnyArray, vocabulary: Vocabulary) -> None:
+        if codes.min() < 0 or codes.max() >= len(vocabulary):
+            raise DataError(f"{vocabulary.noun} codes must be 0 to {len(vocabulary) - 1}")
 
     def __len__(self) -> int:
         return len(self.values)
@@ -155,11 +165,11 @@ class Ratings:
         """
         return replace(
             self,
-            users=self.users[rows],
-            items=self.items[rows],
-            values=self.values[rows],
-            times=None if self.times is None else self.times[rows],
-            weights=None if self.weights is None else self.weights[rows],
+            users=_rows(self.users, rows),
+            items=_rows(self.items, rows),
+            values=_rows(self.values, rows),
+            times=None if self.times is None else _rows(self.times, rows),
+            weights=None if self.weights is None else _rows(self.weights, rows),
         )
 
     def most_rated_items(self, n: int | None = None) -> Int64s:
@@ -197,6 +207,13 @@ class Ratings:
         if self.weights is not None:
             columns["weight"] = pa.array(self.weights)
         return pa.table(columns)
+
+
+def _rows(column: AnyArray, rows: Int64s | Mask) -> AnyArray:
+    # Read-only at once, so that it is not copied again.
+    part = column[rows]
+    part.flags.writeable = False
+    return part
 
 
 def _grouped(codes: Codes, counts: Int64s, columns: Codes, values: Values) -> CompressedRows:

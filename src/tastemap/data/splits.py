@@ -253,7 +253,7 @@ def _first_places(
 
 def _without(counts: Int64s, n_valid: Int64s) -> str:
     left = int(np.count_nonzero((counts > 0) & (n_valid == 0)))
-    return f"; {left:,} users with too few ratings have none in valid" if left else ""
+    return f"; users with too few ratings to have any in valid: {left:,}" if left else ""
 
 
 def _times(ratings: Ratings, name: str) -> Int64s:

@@ -38,7 +38,7 @@ def encode_ids(
         notes.append(f"{noun} ids are of type {column.type}: turned into integers")
     column = _id_kind(column, noun)
     if column.null_count:
-        raise CannotRead(f"a {noun} id is missing")
+        raise CannotRead(f"{noun} ids must not be missing")
     if not pa.types.is_dictionary(column.type):
         column = column.dictionary_encode()
     encoded = pa.concat_arrays(column.unify_dictionaries().chunks) if column.num_chunks else None
@@ -58,7 +58,7 @@ def encode_ids(
             except pa.ArrowInvalid:
                 notes.append(f"{noun} ids are kept as text: some are too large for an integer")
     if not pa.types.is_integer(ids.type) and pc.any(pc.equal(ids, "")).as_py():
-        raise CannotRead(f"a {noun} id is empty")
+        raise CannotRead(f"{noun} ids must not be empty")
     return Vocabulary(ids, noun), frozen(indices.to_numpy(zero_copy_only=False), np.int32), notes
 
 
@@ -77,7 +77,7 @@ def _id_kind(column: pa.ChunkedArray, noun: str) -> pa.ChunkedArray:
         kind = column.type
     if pa.types.is_null(kind):
         if len(column):
-            raise CannotRead(f"a {noun} id is missing")
+            raise CannotRead(f"{noun} ids must not be missing")
         return column.cast(pa.int64())
     if pa.types.is_integer(kind):
         try:
@@ -86,11 +86,11 @@ def _id_kind(column: pa.ChunkedArray, noun: str) -> pa.ChunkedArray:
             raise CannotRead(f"{noun} ids are too large for 64 bits ({error})") from error
     if pa.types.is_floating(kind) or pa.types.is_decimal(kind):
         if column.null_count:
-            raise CannotRead(f"a {noun} id is missing")
+            raise CannotRead(f"{noun} ids must not be missing")
         try:
             return column.cast(pa.int64())
         except pa.ArrowInvalid as error:
-            raise CannotRead(f"a {noun} id is not a whole number ({error})") from error
+            raise CannotRead(f"{noun} ids must be whole numbers or text ({error})") from error
     if is_string(kind):
         return column.cast(pa.large_string())
     raise CannotRead(f"{noun} ids must be integers or text, not {kind}")

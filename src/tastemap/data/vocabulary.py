@@ -42,7 +42,7 @@ class Vocabulary:
         else:
             raise DataError(f"{noun} ids must be integers or strings, not {array.type}")
         if array.null_count:
-            raise DataError(f"a {noun} id is missing")
+            raise DataError(f"{noun} ids must not be missing")
         if len(pc.unique(array)) != len(array):
             counts = pc.value_counts(array).to_pylist()
             twice = next(entry["values"] for entry in counts if entry["counts"] > 1)
