@@ -159,7 +159,7 @@ def test_each_title_stands_next_to_its_point_or_has_a_line_to_it() -> None:
 
 
 def test_titles_without_room_are_left_out_and_counted() -> None:
-    figure = plots.taste_map(map_of([f"Film number {k} (1999)" for k in range(90)], spread=0.01))
+    figure = plots.taste_map(map_of([f"Film number {k} (1999)" for k in range(140)], spread=0.01))
     texts = axes(figure).texts
     note = texts[-1].get_text()
     left_out = sum(not text.get_visible() for text in texts)

@@ -215,6 +215,20 @@ def test_the_comparison_has_the_models_and_both_baselines_best_first(
     assert errors[names.index("GlobalMean baseline")] == round(mean.rmse, 4)
 
 
+def test_baselines_that_were_given_are_called_so_and_do_not_count_as_models(
+    parts: Split, tmp_path: Path
+) -> None:
+    models = [made(parts.train), tm.BiasesOnly().fit(parts.train), tm.GlobalMean().fit(parts.train)]
+    found = write(tmp_path, models=models, split=parts)
+    names = [row.all("th")[0].text for row in found.one("accuracy").all("tr")[1:]]
+    assert sorted(names) == ["BiasedMF", "BiasesOnly baseline", "GlobalMean baseline"]
+    summary = found.one("summary")
+    assert summary.all("strong")[0].text == "BiasedMF"
+    assert "the best of" not in summary.text
+    assert "biases alone do no worse" in summary.text
+    assert "worse than biases only" in summary.text
+
+
 def test_without_validation_ratings_the_errors_of_fitting_are_shown(
     parts: Split, tmp_path: Path
 ) -> None:

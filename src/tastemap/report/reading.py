@@ -198,7 +198,7 @@ def crossed(ratings: Ratings) -> dict[str, Any] | str:
     low, high = ratings.scale
     shades = np.nan_to_num((table.values - low) / ((high - low) or 1.0) * _SHADES).round()
     return {
-        "titles": [(title, short(title, 28)) for title in table.titles],
+        "titles": [(title, short(title, 26)) for title in table.titles],
         "rows": [
             {
                 "user": str(user),

@@ -114,6 +114,10 @@ def _best_first(inputs: Inputs, comparison: Comparison | None) -> list[str]:
     )
 
 
+def _is_baseline(name: str) -> bool:
+    return name in (BiasesOnly.__name__, GlobalMean.__name__)
+
+
 def _baseline(comparison: Comparison) -> Evaluation | None:
     return next((one for one in comparison.evaluations if one.model == BiasesOnly.__name__), None)
 
@@ -131,14 +135,13 @@ def _summary(
         "scale": tuple(f"{end:g}" for end in ratings.scale),
         "read_from": read_from,
     }
-    own = (
-        [one for one in comparison.evaluations if one.model in inputs.models] if comparison else []
-    )
-    if comparison and own:
-        best, biases = own[0], _baseline(comparison)
+    if comparison is not None:
+        own = [name for name in inputs.models if not _is_baseline(name)] or list(inputs.models)
+        best = next(one for one in comparison.evaluations if one.model in own)
+        biases = _baseline(comparison)
         summary |= {
             "best": best.model,
-            "n_models": len(inputs.models),
+            "n_models": len(own),
             "rows": numbers.count(best.rows),
             "rmse": numbers.decimal(best.rmse),
             "mae": numbers.decimal(best.mae, 2),
@@ -151,7 +154,8 @@ def _summary(
                 "gain": numbers.percent(abs(gain)),
                 "better": gain > 0,
             }
-            summary["facts"].append(("better than biases only", numbers.percent(gain)))
+            word = "better" if gain > 0 else "worse"
+            summary["facts"].append((f"{word} than biases only", numbers.percent(abs(gain))))
     if components is not None:
         summary |= {
             "share": numbers.percent(components[0].share, 0),
@@ -173,7 +177,7 @@ def _accuracy(inputs: Inputs, comparison: Comparison | None) -> dict[str, Any] |
         "rows": [
             {
                 "model": one.model,
-                "given": one.model in inputs.models,
+                "baseline": _is_baseline(one.model),
                 "rmse": numbers.decimal(one.rmse, 4),
                 "place": 8 + 144 * (one.rmse - low) / spread,
                 "against": numbers.percent(one.rmse / biases.rmse - 1, sign=True)
