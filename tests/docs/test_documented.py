@@ -15,8 +15,9 @@ import pytest
 from typer.main import get_command
 
 import tastemap as tm
-from tastemap import errors
+from tastemap import errors, model_folder
 from tastemap.cli import app
+from tastemap.data.splits import Split
 from tastemap.training.registry import RECIPES
 from tests.docs.conftest import ROOT
 
@@ -140,6 +141,21 @@ def test_every_verb_is_used_in_an_example() -> None:
     text = "\n".join(page.read_text(encoding="utf-8") for page in pages)
     used = set(re.findall(r"^\$ tastemap (\w+)", text, re.MULTILINE))
     assert used >= set(COMMAND.commands) - {"demo"}  # the Makefile and its own tests run demo
+
+
+def test_every_field_and_array_of_a_model_folder_is_documented(
+    notebook_split: Split, tmp_path: Path
+) -> None:
+    page = _page("reference/model-folder.md")
+    recipe = tm.BiasedMF(factors=2, schedule=((1e-3, 1),), holdout=0)
+    recipe.fit(notebook_split.train, notebook_split.valid).save(tmp_path / "model")
+    content = model_folder.read(tmp_path / "model")
+    for name, value in content.manifest.items():
+        inner = value if name in ("recipe", "training_data", "history") else {}
+        for key in inner or [name]:
+            assert re.search(rf"`({name})?\.?{key}`", page), f"{name} {key}"
+    for name in content.arrays:
+        assert f"`{name}`" in page, name
 
 
 def test_every_decision_is_listed_once() -> None:
