@@ -512,7 +512,8 @@ def test_the_modules_of_the_page_become_one_without_imports() -> None:
     assert not re.search(r"^import ", script, re.MULTILINE)
     for earlier, later in (("class Grid", "function createMap"), ("createMap(container", "ROWS =")):
         assert script.index(earlier) < script.index(later)
-    names = re.findall(r"^(?:export )?(?:const|let|function|class) (\w+)", script, re.MULTILINE)
+    whole = page.bundle("report.js") + script
+    names = re.findall(r"^(?:export )?(?:const|let|function|class) (\w+)", whole, re.MULTILINE)
     assert len(names) == len(set(names))
 
 

@@ -7,20 +7,18 @@ matplotlib is loaded when the first picture is made.
 
 from __future__ import annotations
 
-import functools
 import itertools
-import warnings
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, ParamSpec, Protocol, TypeVar
+from typing import TYPE_CHECKING, Literal, Protocol
 
 import numpy as np
 
 from tastemap.arrays import AnyArray, Float64s
 from tastemap.errors import DataError, require
 from tastemap.plots import labels
-from tastemap.plots.text import FAMILY, fonts, short
+from tastemap.plots.look import ACCENT, HIGH, INK, LINE, LOW, MUTED, PAPER, SERIES, styled
+from tastemap.plots.text import fonts, short
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -33,42 +31,7 @@ if TYPE_CHECKING:
     from tastemap.explanation.crosstab import Crosstab
     from tastemap.training.history import TrainingHistory
 
-INK, MUTED, LINE, PAPER = "#16181d", "#666a74", "#e2e2de", "#fefefe"
-ACCENT, LOW, HIGH = "#0f6e84", "#3f7fc4", "#d36f22"
-SERIES = ("#0f6e83", "#d36f21", "#8a5fb4", "#3f8f4f", "#b8456b", "#7a6a1f")
-"""Colours. The report turns them into those of the page, light or dark."""
-
-_STYLE: dict[str, Any] = {
-    "font.family": [FAMILY],
-    "font.size": 9.5,
-    "text.color": INK,
-    "text.parse_math": False,
-    "axes.titlesize": 12,
-    "axes.titleweight": "bold",
-    "axes.titlelocation": "left",
-    "axes.titlepad": 14,
-    "axes.edgecolor": LINE,
-    "axes.labelcolor": MUTED,
-    "axes.facecolor": "none",
-    "axes.spines.top": False,
-    "axes.spines.right": False,
-    "axes.grid": False,
-    "grid.color": LINE,
-    "grid.linewidth": 0.8,
-    "xtick.color": LINE,
-    "ytick.color": LINE,
-    "xtick.labelcolor": MUTED,
-    "ytick.labelcolor": MUTED,
-    "figure.facecolor": PAPER,
-    "svg.fonttype": "none",
-    "svg.hashsalt": "tastemap",
-    "path.simplify": False,
-}
-
 _ALIGN: dict[int, Literal["left", "center", "right"]] = {-1: "left", 0: "center", 1: "right"}
-
-P = ParamSpec("P")
-R = TypeVar("R")
 
 
 class LearningRates(Protocol):
@@ -87,34 +50,7 @@ class LearningRates(Protocol):
         """The rate to take; None when no rate made the loss fall."""
 
 
-@contextmanager
-def style() -> Iterator[None]:
-    """The look of tastemap's pictures, for as long as a ``with`` lasts.
-
-    Characters that no installed font has are drawn as boxes, without the warning matplotlib gives
-    for each of them; a browser that shows the SVG has fonts of its own.
-    """
-    matplotlib = require("matplotlib", "report")
-    with matplotlib.rc_context(_STYLE), warnings.catch_warnings():
-        warnings.filterwarnings(
-            "ignore", message=r"Glyph \d+ .* missing from", category=UserWarning
-        )
-        yield
-
-
-def _styled(function: Callable[P, R]) -> Callable[P, R]:
-    @functools.wraps(function)
-    def wrapped(*args: P.args, **kwargs: P.kwargs) -> R:
-        with style():
-            result = function(*args, **kwargs)
-            if hasattr(result, "draw_without_rendering"):
-                result.draw_without_rendering()  # ticks are made now, or they miss the style
-            return result
-
-    return wrapped
-
-
-@_styled
+@styled
 def save(figure: Figure, path: str | Path, *, transparent: bool = False) -> Path:
     """Write a figure to a file: the same figure gives the same bytes.
 
@@ -133,7 +69,7 @@ def save(figure: Figure, path: str | Path, *, transparent: bool = False) -> Path
     return path
 
 
-@_styled
+@styled
 def learning_curve(
     history: TrainingHistory | Mapping[str, TrainingHistory], *, ax: Axes | None = None
 ) -> Figure:
@@ -180,7 +116,7 @@ def learning_curve(
     return _figure(ax)
 
 
-@_styled
+@styled
 def comparison(comparison: Comparison, *, ax: Axes | None = None) -> Figure:
     """The RMSE of each model as a dot, best on top; the axis does not begin at zero."""
     evaluations = comparison.evaluations
@@ -203,7 +139,7 @@ def comparison(comparison: Comparison, *, ax: Axes | None = None) -> Figure:
     return _figure(ax)
 
 
-@_styled
+@styled
 def item_biases(ranking: BiasRanking, n: int = 15, *, ax: Axes | None = None) -> Figure:
     """The ``n`` highest and ``n`` lowest item biases as dots beside their titles."""
     columns = {name: list(values) for name, values in ranking.columns().items()}
@@ -224,7 +160,7 @@ def item_biases(ranking: BiasRanking, n: int = 15, *, ax: Axes | None = None) ->
     return _figure(ax)
 
 
-@_styled
+@styled
 def taste_map(points: TasteMap, *, ax: Axes | None = None) -> Figure:
     """Items on two components of taste with their titles; no two titles overlap.
 
@@ -259,7 +195,7 @@ def taste_map(points: TasteMap, *, ax: Axes | None = None) -> Figure:
     return _figure(ax)
 
 
-@_styled
+@styled
 def learning_rate(curve: LearningRates, *, ax: Axes | None = None) -> Figure:
     """Loss against learning rate while the rate grows, and the rate to take."""
     rates, losses = np.array(curve.learning_rates, float), np.array(curve.losses, float)
@@ -289,7 +225,7 @@ def learning_rate(curve: LearningRates, *, ax: Axes | None = None) -> Figure:
     return _figure(ax)
 
 
-@_styled
+@styled
 def crosstab(table: Crosstab, *, ax: Axes | None = None) -> Figure:
     """Ratings of the most active users of the most rated items; what nobody rated is blank."""
     values = np.array(table.values, float)

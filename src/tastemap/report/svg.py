@@ -13,7 +13,7 @@ import re
 from typing import TYPE_CHECKING
 from xml.etree import ElementTree
 
-from tastemap import plots
+from tastemap.plots import look
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -23,14 +23,14 @@ _XLINK = "{http://www.w3.org/1999/xlink}href"
 _NUMBER = re.compile(r"-?\d+\.\d{3,}")
 
 _VARIABLES = {
-    plots.INK: "ink",
-    plots.MUTED: "muted",
-    plots.LINE: "line",
-    plots.PAPER: "paper",
-    plots.ACCENT: "accent",
-    plots.LOW: "low",
-    plots.HIGH: "high",
-} | {colour: f"series-{number}" for number, colour in enumerate(plots.SERIES, 1)}
+    look.INK: "ink",
+    look.MUTED: "muted",
+    look.LINE: "line",
+    look.PAPER: "paper",
+    look.ACCENT: "accent",
+    look.LOW: "low",
+    look.HIGH: "high",
+} | {colour: f"series-{number}" for number, colour in enumerate(look.SERIES, 1)}
 
 
 def inline(figure: Figure, name: str, description: str) -> str:
@@ -42,7 +42,7 @@ def inline(figure: Figure, name: str, description: str) -> str:
         description: what the picture shows, for those who do not see it.
     """
     file = io.BytesIO()
-    with plots.style():
+    with look.style():
         figure.savefig(
             file, format="svg", transparent=True, bbox_inches="tight", metadata={"Date": None}
         )
