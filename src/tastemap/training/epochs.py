@@ -171,7 +171,7 @@ class Training:
             np.full(len(sizes), rate, np.float32),
             form=recipe.form,
             mean=self._mean,
-            l2=recipe.l2 / len(ratings) if recipe.l2_per == "model" else recipe.l2,
+            l2=recipe.l2_of_batch(len(ratings)),
             averaging=recipe.averaging,
             dropout_seed=int(stream(self._seed, named("dropout")).integers(2**31)),
         )

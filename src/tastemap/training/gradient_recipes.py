@@ -12,6 +12,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
+from types import ModuleType
 from typing import TYPE_CHECKING, ClassVar, Literal, Self
 
 import numpy as np
@@ -28,6 +29,7 @@ from tastemap.training.recipe import Recipe
 
 if TYPE_CHECKING:
     from tastemap.training.gradient import Form
+    from tastemap.training.learning_rate import LearningRateCurve
 
 Schedule = tuple[tuple[float, int], ...]
 
@@ -100,6 +102,41 @@ class GradientRecipe(Recipe):
         penalty = "rows" if self.l2_per == "rating" else "tables"
         return Form(dropout=dropout, penalty=penalty, averaging=self.averaging > 0)
 
+    def l2_of_batch(self, n_ratings: int) -> float:
+        """λ as it enters the loss of a batch, when there are this many training ratings."""
+        return self.l2 / n_ratings if self.l2_per == "model" else self.l2
+
+    @staticmethod
+    def trainer() -> ModuleType:
+        """The module that trains (`tastemap.training.gradient`).
+
+        Raises:
+            MissingExtraError: JAX or optax is not installed.
+        """
+        for library in ("jax", "optax"):
+            require(library, "gradient")
+        from tastemap.training import gradient
+
+        return gradient
+
+    def find_learning_rate(self, train: Ratings, *, seed: int = 0) -> LearningRateCurve:
+        """Run 200 batches while the learning rate grows from 1e-6 to 1, and suggest a rate.
+
+        Args:
+            train: the ratings to learn from.
+            seed: of everything random.
+
+        Returns:
+            The loss at each rate, and the rate at which it falls fastest, to use in ``schedule``.
+
+        Raises:
+            DataError: there are no training ratings.
+            MissingExtraError: JAX or optax is not installed.
+        """
+        from tastemap.training.learning_rate import find_learning_rate
+
+        return find_learning_rate(self, train, seed=seed)
+
     def initial(self, n_users: int, n_items: int, seed: int) -> dict[str, AnyArray]:
         """The parameters before the first step, by name."""
         sizes = {"user_factors": n_users, "item_factors": n_items}
@@ -123,8 +160,7 @@ class GradientRecipe(Recipe):
         on_epoch: OnEpoch | None,
         checkpoint: Path | None,
     ) -> tuple[Model, TrainingHistory]:
-        for library in ("jax", "optax"):
-            require(library, "gradient")
+        self.trainer()
         from tastemap.training.epochs import Training
 
         training = Training(self, train, valid, seed=seed, on_epoch=on_epoch, checkpoint=checkpoint)
