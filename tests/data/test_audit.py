@@ -10,7 +10,7 @@ import pyarrow as pa
 import pytest
 
 import tastemap as tm
-from tastemap.data.audit import audit
+from tastemap.data.audit import _duration, _size, audit
 from tastemap.data.ratings import Ratings
 from tastemap.data.readers import read_ratings
 from tastemap.errors import ConfigError
@@ -182,10 +182,28 @@ def test_no_ratings_are_one_warning() -> None:
 
 def test_costs_are_called_estimates_and_grow_with_the_model(movielens: Ratings) -> None:
     small, large = audit(movielens, factors=10), audit(movielens, factors=100)
-    for what in ("memory to train {} factors", "time to train BiasedMF, {} factors"):
-        low = small[f"estimate: {what.format(10)}"]
-        high = large[f"estimate: {what.format(100)}"]
+    for what in ("memory", "time"):
+        low = small[f"estimate: {what} to train BiasedMF, 10 factors"]
+        high = large[f"estimate: {what} to train BiasedMF, 100 factors"]
         assert low.value.startswith("about ")
         assert low.number < high.number
+    # Measured when the rates were taken: 7.1 seconds of one core, and 0.44 GB.
+    usual = audit(movielens)
+    assert 5 < usual["estimate: time to train BiasedMF, 50 factors"].number < 10
+    assert usual["estimate: memory to train BiasedMF, 50 factors"].value == "about 428 MB"
     with pytest.raises(ConfigError, match="factors=0"):
         audit(movielens, factors=0)
+
+
+@pytest.mark.parametrize(
+    ("seconds", "words"), [(7.1, "7 seconds"), (600, "10 minutes"), (9000, "2.5 hours")]
+)
+def test_durations_are_in_the_unit_that_fits(seconds: float, words: str) -> None:
+    assert _duration(seconds) == words
+
+
+@pytest.mark.parametrize(
+    ("size", "words"), [(12, "12 B"), (1234, "1.23 kB"), (5e8, "500 MB"), (2.5e9, "2.5 GB")]
+)
+def test_sizes_are_in_the_unit_that_fits(size: float, words: str) -> None:
+    assert _size(size) == words

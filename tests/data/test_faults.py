@@ -301,6 +301,8 @@ def test_other_bad_frames_are_told(tmp_path: Path) -> None:
     assert "the user id is empty" in message_of(pa.table(rows | {"user": pa.nulls(2)}))
     twice = pa.table([[1], [2], [3], [4]], names=["user", "user", "item", "rating"])
     assert "has 2 columns 'user': rename one" in message_of(twice, user="user")
+    pq.write_table(twice, tmp_path / "r.parquet")
+    assert "r.parquet has two columns 'user': rename one" in message_of(tmp_path / "r.parquet")
     pq.write_table(pa.table(rows | {"user": ["a", None]}), tmp_path / "r.parquet")
     assert "r.parquet, row 1 (the first is 0): the user id" in message_of(tmp_path / "r.parquet")
 

@@ -361,6 +361,7 @@ def test_the_name_can_be_told(write: Any) -> None:
         ({"sep": ""}, "cannot separate columns"),
         ({"sep": "."}, "cannot separate columns"),
         ({"encoding": "klingon"}, "'klingon' is not known"),
+        ({"encoding": "base64"}, "'base64' is not known"),
         ({"user": 9}, "has 4 columns, 0 to 3"),
         ({"user": True}, "the name or the position"),
         ({"user": 1.5}, "the name or the position"),

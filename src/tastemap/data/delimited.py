@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import csv
 import io
 import re
@@ -69,10 +70,7 @@ class Delimited(Source):
         self.decimal = decimal
         self.encoding = _checked(encoding)
         _refuse_binary(file, head, encoding)
-        try:
-            text = head.decode(self.encoding, errors="replace")
-        except UnicodeError as error:
-            raise self._wrong_encoding(error) from error
+        text = head.decode(self.encoding, errors="replace")
         if len(head) >= 1 << 18:
             text = text[: text.rfind("\n") + 1] or text
         self.sep = _found_separator(text, file.suffix) if sep is None else sep
@@ -175,11 +173,6 @@ class Delimited(Source):
                     "quote is probably not closed"
                 ) from error
 
-    @property
-    def width(self) -> int:
-        """Columns each row must have."""
-        return len(self.columns)
-
 
 # Ids as dictionaries: each distinct id is kept once, exactly as it is written.
 _ARROW_TYPES = {
@@ -249,9 +242,8 @@ def _looks_named(first: list[str]) -> bool:
 
 
 def _checked(encoding: str) -> str:
-    import codecs
-
     try:
+        "".encode(encoding)  # also refuses what encodes no text, such as base64
         name = codecs.lookup(encoding).name
     except LookupError:
         raise ConfigError(

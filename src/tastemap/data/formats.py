@@ -147,6 +147,9 @@ class ParquetFile(Source):
 
     def read(self, kinds: Mapping[int, str]) -> pa.Table:  # noqa: D102
         names = [self.columns[position] for position in kinds]
+        twice = next((name for name in names if self.columns.count(name) > 1), None)
+        if twice is not None:
+            raise DataError(f"{self.name} has two columns {twice!r}: rename one")
         try:
             with self._opened() as parquet:
                 table = parquet.read(columns=names)
