@@ -60,6 +60,8 @@ def test_the_examples_of_a_docstring_run(module: str, workshop: Path) -> None:
         ("a\n...\nz", "a\nb\nc\ny", "a fifth of the words"),
         ("took 3 s", "took 90 s", ""),
         ("x seconds\na 1 3.2", "x seconds\na 1 88.1", ""),
+        ("said\nx seconds\na 1 3.2\nb 2", "said\nx seconds\na 1 88.1\nb 2", ""),
+        ("said\nx seconds\na 1 3.2\nb", "said\nx seconds\na 2 3.2\nb", "2 was printed"),
         ("1,234 rows", "9,999 rows", "9999 was printed"),
     ],
 )
