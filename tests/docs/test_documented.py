@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import dataclasses
+import importlib
 import inspect
+import pkgutil
 import re
 import subprocess
 import sys
@@ -18,6 +20,7 @@ import tastemap as tm
 from tastemap import errors, model_folder
 from tastemap.cli import app
 from tastemap.data.splits import Split
+from tastemap.tables import Table
 from tastemap.training.registry import RECIPES
 from tests.docs.conftest import ROOT
 
@@ -87,6 +90,18 @@ def test_every_public_method_is_documented(documented: dict[str, set[str]]) -> N
             if name.startswith("_") or not inspect.getdoc(value) or not callable(value):
                 continue
             assert f"tastemap.{owner.__name__}.{name}" in documented["py:method"], name
+
+
+def test_every_result_is_documented(documented: dict[str, set[str]]) -> None:
+    def below(table: type) -> set[type]:
+        return {table}.union(*(below(one) for one in table.__subclasses__()))
+
+    for module in pkgutil.walk_packages(tm.__path__, prefix="tastemap."):
+        importlib.import_module(module.name)
+    shown_by_the_program = {"Rows"}
+    for table in below(Table):
+        if table.__module__.startswith("tastemap.") and table.__name__ not in shown_by_the_program:
+            assert f"{table.__module__}.{table.__name__}" in documented["py:class"]
 
 
 def test_every_error_is_documented_in_one_tree(documented: dict[str, set[str]]) -> None:
