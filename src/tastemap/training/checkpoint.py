@@ -22,6 +22,7 @@ from tastemap.errors import TrainingError
 FILE = "state.safetensors"
 FORMAT = 1
 _HEADER = "tastemap"
+_ABSENT = "not there"
 
 
 def save(
@@ -46,7 +47,7 @@ def save(
     header = {"format": FORMAT, "key": key, "progress": progress}
     # safetensors writes the memory of a strided array in the wrong order, without an error.
     content = to_bytes(
-        {name: np.ascontiguousarray(array) for name, array in arrays.items()},
+        {name: np.asarray(array, order="C") for name, array in arrays.items()},
         {_HEADER: json.dumps(header)},
     )
     unfinished = folder / f".{FILE}.{os.getpid()}"
@@ -100,24 +101,22 @@ def load(folder: Path, key: Mapping[str, Any]) -> tuple[dict[str, AnyArray], dic
 
 
 def _require_same(path: Path, found: Mapping[str, Any], wanted: Mapping[str, Any]) -> None:
+    old, new = _flat(found), _flat(wanted)
     differences = [
-        f"{name} was {old!r} and is now {new!r}"
-        for (name, old), (_, new) in zip(
-            sorted(_flat(found).items()), sorted(_flat(wanted).items()), strict=False
-        )
-        if old != new
+        f"{name} was {old.get(name, _ABSENT)} and is now {new.get(name, _ABSENT)}"
+        for name in {**old, **new}
+        if old.get(name, _ABSENT) != new.get(name, _ABSENT)
     ]
-    if found != wanted:
+    if differences:
         raise TrainingError(
             f"the checkpoint {path} is of another run: {'; '.join(differences)}. "
-            "Use the same again to go on with it, or another folder"
+            "Use the same to go on with it, or another folder"
         )
 
 
-def _flat(values: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
-    flat: dict[str, Any] = {}
+def _flat(values: Mapping[str, Any], prefix: str = "") -> dict[str, str]:
+    flat: dict[str, str] = {}
     for name, value in values.items():
-        flat |= (
-            _flat(value, f"{prefix}{name}.") if isinstance(value, dict) else {prefix + name: value}
-        )
+        inner = isinstance(value, dict)
+        flat |= _flat(value, f"{prefix}{name}.") if inner else {prefix + name: repr(value)}
     return flat
