@@ -69,18 +69,24 @@ def inverse_diagonal(a: Array) -> Array:
     return np.diag(np.linalg.inv(a)).copy()
 
 
-def solve_rows(ratings: Any, other: Any, prior: Any, normals: Array) -> tuple[Array, Array, Array]:
-    """Factors and bias, their variances, and the objective of every row."""
-    solutions, variances, objectives = [], [], []
+def back_substitute(lower: Array, forward: Array, normals: Array) -> Array:
+    """x with Lᵀ x = L⁻¹ b + e."""
+    return np.linalg.solve(lower.T, forward + normals)
+
+
+def solve_rows(ratings: Any, other: Any, prior: Any, normals: Array) -> dict[str, Array]:
+    """Draws (or means), means, variances and objective of every row, by their names."""
+    found: dict[str, list[Any]] = {"factors": [], "means": [], "variance": [], "objective": []}
     for row in range(len(ratings.start) - 1):
         a, b, square = normal_equations(ratings, other, prior, row)
+        lower, forward, left = factorise(a, b, square)
         x = np.linalg.solve(a, b)
-        objectives.append(square - float(b @ x))
-        if len(normals):
-            x = x + np.linalg.solve(np.linalg.cholesky(a).T, normals[row].astype(np.float64))
-        solutions.append(x)
-        variances.append(inverse_diagonal(a))
-    return np.array(solutions), np.array(variances), np.array(objectives)
+        found["means"].append(x)
+        e = normals[row].astype(np.float64) if len(normals) else np.zeros(len(b))
+        found["factors"].append(back_substitute(lower, forward, e))
+        found["variance"].append(inverse_diagonal(a))
+        found["objective"].append(left)
+    return {name: np.array(values) for name, values in found.items()}
 
 
 def solve_rows_nonnegative(

@@ -212,7 +212,7 @@ class _State:
             np.float32(self.noise),
         )
         nothing = np.zeros((0, k + 1), np.float32)
-        solved = Solved(side.x, side.variance, side.objective)
+        solved = Solved(side.x, side.x[:0], side.variance, side.objective)
         if not self.settings.nonnegative or self.auto:
             solve(side.rows, other.x, other.variance, prior, nothing, solved, self.workers)
         if self.settings.nonnegative:
@@ -227,7 +227,7 @@ class _State:
     def _solve_nonnegative(self, side: _Side, given: Other, prior: Prior) -> None:
         k = self.settings.factors
         np.maximum(side.x[:, :k], 0, out=side.x[:, :k])
-        solved = Solved(side.x, side.variance, side.objective)
+        solved = Solved(side.x, side.x[:0], side.variance, side.objective)
 
         def work(first: int, last: int) -> None:
             kernels.solve_rows_nonnegative(

@@ -112,12 +112,14 @@ class Solved(NamedTuple):
 
     Attributes:
         factors: factors then bias, shape (n_rows, k + 1), float32; NaN where a pivot failed.
-        variance: diagonal of A⁻¹, same shape, or (0, k + 1) when not wanted.
+        means: A⁻¹ b, whatever is drawn; same shape, or (0, k + 1) when not wanted.
+        variance: diagonal of A⁻¹; same shape, or (0, k + 1) when not wanted.
         objective: α Σ w t² - bᵀ A⁻¹ b, shape (n_rows,), float32: the minimum over x of
             α Σ w (t - z · x)² + (x - μ)ᵀ Λ (x - μ) - μᵀΛμ, and the part of the variances.
     """
 
     factors: Any
+    means: Any
     variance: Any
     objective: Any
 
@@ -314,6 +316,32 @@ def inverse_diagonal(triangle, bias, inverse, negative, out):
 
 
 @_kernel
+def back_substitute(triangle, bias, normals, row, x, out):
+    """Write the solution of Lᵀ x = L⁻¹ b + e into a row of ``out``.
+
+    Args:
+        triangle: as `factorise` leaves it.
+        bias: position of the bias.
+        normals: e, shape (n_rows, k + 1); (0, k + 1) for e = 0.
+        row: which row of ``normals`` and of ``out``.
+        x: scratch, shape (bias + 1,).
+        out: written, shape (n_rows, k + 1).
+    """
+    k = out.shape[1] - 1
+    for i in range(bias + 1):
+        x[i] = triangle[(bias + 1) * STRIDE + i]
+    if normals.shape[0]:
+        for i in range(k + 1):
+            x[i if i < k else bias] += normals[row, i]
+    for i in range(bias, -1, -1):
+        x[i] *= triangle[i * STRIDE + i]
+        for j in range(i):
+            x[j] -= triangle[i * STRIDE + j] * x[i]
+    for i in range(k + 1):
+        out[row, i] = x[i if i < k else bias]
+
+
+@_kernel
 def solve_rows(ratings, other, prior, normals, solved, first, last):
     """Solve for the unknowns of rows ``first`` to ``last - 1``, or draw them.
 
@@ -338,18 +366,9 @@ def solve_rows(ratings, other, prior, normals, solved, first, last):
         normal_equations(ratings, other, prior, row, triangle, block, spread)
         factorise(triangle, bias, panel, negative)
         solved.objective[row] = triangle[at + bias + 1]
-        for i in range(bias + 1):
-            x[i] = triangle[at + i]
-        if normals.shape[0]:
-            for i in range(k + 1):
-                x[i if i < k else bias] += normals[row, i]
-        # Lᵀ x = L⁻¹ b + e, from the last to the first
-        for i in range(bias, -1, -1):
-            x[i] *= triangle[i * STRIDE + i]
-            for j in range(i):
-                x[j] -= triangle[i * STRIDE + j] * x[i]
-        for i in range(k + 1):
-            solved.factors[row, i] = x[i if i < k else bias]
+        if solved.means.shape[0]:
+            back_substitute(triangle, bias, normals[:0, :], row, x, solved.means)
+        back_substitute(triangle, bias, normals, row, x, solved.factors)
         if wanted:
             inverse_diagonal(triangle, bias, inverse, negative, x)
             for i in range(k + 1):

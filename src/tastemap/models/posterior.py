@@ -1,0 +1,245 @@
+"""Draws from the posterior of a matrix factorization: predictions that know how sure they are.
+
+Each draw s is a whole factorization, r̂ₛ(u, i) = μ + bₛ(u) + cₛ(i) + pₛ(u) · qₛ(i). The prediction
+is the mean over draws; how far draws differ is how unsure it is. The mean of S dot products of k
+numbers is one dot product of S k numbers, and most of those say the same again: `distil` finds
+the few that matter, so that predicting costs about as much as with one draw.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import ClassVar, NamedTuple, Self
+
+import numpy as np
+
+from tastemap.arrays import AnyArray, Codes, Factors, Float64s, Int64s, Values, frozen
+from tastemap.models.factors import FactorModel
+from tastemap.models.protocol import PAIRS_AT_ONCE, blocks
+
+KEPT_VARIANCE = 0.999
+"""Part of the variance of the predictions that distilled factors keep."""
+
+
+class PairPosterior(NamedTuple):
+    """Predictions of pairs with their uncertainty, each of shape (n,), in units of the ratings.
+
+    Attributes:
+        mean: predicted ratings, those of `PosteriorModel.predict_pairs`.
+        deviation: posterior standard deviation of the prediction.
+        rating_deviation: standard deviation of a rating given: of prediction and noise.
+    """
+
+    mean: Values
+    deviation: Values
+    rating_deviation: Values
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class PosteriorModel:
+    """Predictions from the posterior of factors and biases.
+
+    Attributes:
+        distilled: the mean of the predictions over the posterior, as one factorization.
+        user_draws: factors and, last, the bias, shape (draws, n_users, k + 1).
+        item_draws: shape (draws, n_items, k + 1).
+        noise_variance: of a rating of weight 1 around its prediction, shape (draws,), in squared
+            units of the ratings.
+        draws_mean: μ of every draw, in units of the ratings.
+    """
+
+    kind: ClassVar[str] = "posterior"
+
+    distilled: FactorModel
+    user_draws: Factors
+    item_draws: Factors
+    noise_variance: Float64s
+    draws_mean: float
+
+    def __post_init__(self) -> None:
+        for name in ("user_draws", "item_draws"):
+            object.__setattr__(self, name, frozen(getattr(self, name), np.float32))
+        object.__setattr__(self, "noise_variance", frozen(self.noise_variance, np.float64))
+
+    @property
+    def n_users(self) -> int:
+        """Number of user codes."""
+        return self.distilled.n_users
+
+    @property
+    def n_items(self) -> int:
+        """Number of item codes."""
+        return self.distilled.n_items
+
+    @property
+    def n_draws(self) -> int:
+        """How many draws are kept."""
+        return len(self.user_draws)
+
+    def predict_pairs(self, users: Codes, items: Codes) -> Values:
+        """Mean of the predicted rating of each pair, both of shape (n,)."""
+        return self.distilled.predict_pairs(users, items)
+
+    def predict_users(self, users: Codes) -> Values:
+        """Mean of the predicted ratings of all items, shape (len(users), n_items)."""
+        return self.distilled.predict_users(users)
+
+    def predict_draws(self, users: Codes, items: Codes) -> Values:
+        """What each draw predicts for each pair, shape (draws, n)."""
+        predicted = np.empty((self.n_draws, len(users)), np.float32)
+        for part in blocks(len(users), max(1, PAIRS_AT_ONCE // 4)):
+            user, item = users[part], items[part]
+            for p, q, out in zip(self.user_draws, self.item_draws, predicted, strict=True):
+                mine, its = p[user], q[item]
+                out[part] = np.einsum("nk,nk->n", mine[:, :-1], its[:, :-1])
+                out[part] += mine[:, -1] + its[:, -1] + np.float32(self.draws_mean)
+        return predicted
+
+    def posterior_pairs(self, users: Codes, items: Codes) -> PairPosterior:
+        """Predicted rating of each pair with its uncertainty.
+
+        Args:
+            users: codes, shape (n,). Who has no training ratings is as uncertain as the prior.
+            items: codes, shape (n,).
+        """
+        variance = np.empty(len(users), np.float64)
+        for part in blocks(len(users), max(1, PAIRS_AT_ONCE // 4)):
+            draws = self.predict_draws(users[part], items[part])
+            variance[part] = draws.var(axis=0, dtype=np.float64, ddof=1 if self.n_draws > 1 else 0)
+        noise = float(self.noise_variance.mean())
+        return PairPosterior(
+            mean=self.predict_pairs(users, items),
+            deviation=np.sqrt(variance).astype(np.float32),
+            rating_deviation=np.sqrt(variance + noise).astype(np.float32),
+        )
+
+    def item_bias_deviation(self) -> Values:
+        """Posterior standard deviation of each item's bias, shape (n_items,).
+
+        The bias is that of `distilled`: what the average user would give beyond the mean. So of
+        each draw the average over users is taken.
+        """
+        offsets = [
+            q[:, -1] + q[:, :-1] @ p[:, :-1].mean(axis=0, dtype=np.float64).astype(np.float32)
+            for p, q in zip(self.user_draws, self.item_draws, strict=True)
+        ]
+        return np.asarray(np.std(offsets, axis=0, ddof=1 if self.n_draws > 1 else 0), np.float32)
+
+    def item_vectors(self) -> Factors | None:
+        """The distilled item factors, shape (n_items, rank)."""
+        return self.distilled.item_factors
+
+    def parameters(self) -> Mapping[str, AnyArray]:
+        """The arrays of the model by name."""
+        distilled = {f"distilled.{name}": a for name, a in self.distilled.parameters().items()}
+        return {
+            **distilled,
+            "user_draws": self.user_draws,
+            "item_draws": self.item_draws,
+            "noise_variance": self.noise_variance,
+            "draws_mean": np.array([self.draws_mean], np.float64),
+        }
+
+    @classmethod
+    def from_parameters(cls, parameters: Mapping[str, AnyArray]) -> Self:
+        """The model with these arrays."""
+        prefix = "distilled."
+        distilled = {
+            name.removeprefix(prefix): array
+            for name, array in parameters.items()
+            if name.startswith(prefix)
+        }
+        return cls(
+            distilled=FactorModel.from_parameters(distilled),
+            user_draws=parameters["user_draws"],
+            item_draws=parameters["item_draws"],
+            noise_variance=parameters["noise_variance"],
+            draws_mean=float(parameters["draws_mean"][0]),
+        )
+
+
+def distil(
+    user_draws: Factors,
+    item_draws: Factors,
+    mean: float,
+    user_counts: Int64s,
+    item_counts: Int64s,
+    kept: float = KEPT_VARIANCE,
+) -> FactorModel:
+    """The mean of many factorizations as one of few factors.
+
+    With A the users' factors of all draws side by side, B the items', and A = Q R, B = S T with
+    orthonormal Q and S, the mean of the products is A Bᵀ / draws = Q (R Tᵀ / draws) Sᵀ: the
+    singular values of the small matrix in the middle are those of the whole. What is the same for
+    all users, or for all items, goes to the biases first. Rows are weighted by the root of 1 +
+    their number of ratings, so that what is kept is the variance of predictions where there are
+    ratings: most pairs are of items hardly anybody has rated, and say little of the rest.
+
+    Args:
+        user_draws: factors and, last, the bias, shape (draws, n_users, k + 1).
+        item_draws: shape (draws, n_items, k + 1).
+        mean: what every draw adds, in units of the ratings.
+        user_counts: ratings of each user.
+        item_counts: ratings of each item.
+        kept: part of the variance that must be kept.
+
+    Returns:
+        Factors, the weightiest first.
+    """
+    user_bias, user_factors = _side_by_side(user_draws)
+    item_bias, item_factors = _side_by_side(item_draws)
+    users_mean = user_factors.mean(axis=0, dtype=np.float64)
+    items_mean = item_factors.mean(axis=0, dtype=np.float64)
+    user_factors -= users_mean.astype(np.float32)
+    item_factors -= items_mean.astype(np.float32)
+    # (a + ā) · (b + b̄) = a · b + a · b̄ + ā · b + ā · b̄
+    user_bias += user_factors @ items_mean
+    item_bias += item_factors @ users_mean
+    mean += float(users_mean @ items_mean)
+
+    user_roots, item_roots = _roots(user_counts), _roots(item_counts)
+    user_inverse, user_core = _triangle(user_factors * user_roots)
+    item_inverse, item_core = _triangle(item_factors * item_roots)
+    left, weights, right = np.linalg.svd(user_core @ item_core.T)
+    variance = float(weights @ weights)
+    for bias, roots in ((user_bias, user_roots), (item_bias, item_roots)):
+        weight = np.square(roots[:, 0].astype(np.float64))
+        variance += float(weight @ np.square(bias)) - float(weight @ bias) ** 2
+    # What is lost with all factors from the r-th on, for each r; at least one factor is kept.
+    lost = np.append(np.cumsum(weights[::-1] ** 2)[::-1], 0.0)
+    rank = max(1, int(np.argmax(lost <= (1 - kept) * variance)))
+    root = np.sqrt(weights[:rank])
+    return FactorModel(
+        mean=mean,
+        user_bias=user_bias.astype(np.float32),
+        item_bias=item_bias.astype(np.float32),
+        user_factors=user_factors @ (user_inverse @ (left[:, :rank] * root)).astype(np.float32),
+        item_factors=item_factors @ (item_inverse @ (right[:rank].T * root)).astype(np.float32),
+    )
+
+
+def _triangle(factors: Factors) -> tuple[Float64s, Float64s]:
+    """R⁻¹ and R of F = Q R, from Fᵀ F = V D Vᵀ: R = D^½ Vᵀ.
+
+    Four times as fast as a QR decomposition of as tall a matrix. What float32 cannot tell from 0
+    is left out, so R may have fewer rows than columns.
+    """
+    values, vectors = np.linalg.eigh((factors.T @ factors).astype(np.float64))
+    some = values >= values[-1] * 1e-6
+    lengths = np.sqrt(np.maximum(values[some], 1e-12))
+    return vectors[:, some] / lengths, (vectors[:, some] * lengths).T
+
+
+def _roots(counts: Int64s) -> Values:
+    """Roots of weights that add up to 1, shape (n, 1)."""
+    weights = counts + 1.0
+    return np.asarray(np.sqrt(weights / weights.sum()), np.float32)[:, None]
+
+
+def _side_by_side(draws: Factors) -> tuple[Float64s, Factors]:
+    """Mean bias, shape (n,), and the factors of all draws, shape (n, draws * k), / √draws."""
+    n_draws, n, width = draws.shape
+    factors = np.empty((n, n_draws, width - 1), np.float32)
+    np.multiply(draws[:, :, :-1].transpose(1, 0, 2), 1 / np.sqrt(n_draws), out=factors)
+    return draws[:, :, -1].mean(axis=0, dtype=np.float64), factors.reshape(n, -1)
