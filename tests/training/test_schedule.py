@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from threadpoolctl import threadpool_info
 
 from tastemap.training.schedule import Workers, compile_message, even_blocks, row_blocks
 
@@ -77,3 +78,14 @@ def test_slow_starts_say_that_kernels_are_compiled(caplog: pytest.LogCaptureFixt
     with compile_message(after=0.01):
         time.sleep(0.3)
     assert "compiling the kernels" in caplog.text
+
+
+def test_linear_algebra_has_one_thread_inside_and_all_again_outside() -> None:
+    def threads() -> list[int]:
+        found = threadpool_info()
+        return [one["num_threads"] for one in found if one["user_api"] == "blas"]
+
+    before = threads()
+    with Workers(2):
+        assert set(threads()) <= {1}
+    assert threads() == before

@@ -43,8 +43,6 @@ PRIOR_STRENGTH = 1.0
 """β₀: rows that the prior mean, 0, counts for."""
 _LOWEST_NOISE = 1e-6
 """Of the variance of the ratings: float32 sums say nothing below."""
-_SERIAL_PRODUCT = 200_000
-"""Multiplications that OpenBLAS does on one thread."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -288,15 +286,10 @@ def draw_prior(x: Factors, spread: float, chance: np.random.Generator) -> tuple[
 
 
 def products(x: Factors) -> Float64s:
-    """Σ x xᵀ over rows, shape (width, width).
-
-    In blocks too small for the linear algebra library to start its threads: after each call they
-    would go on waiting busily, on the cores that the kernels need.
-    """
+    """Σ x xᵀ over rows, shape (width, width), with float32 sums of 512 rows at most."""
     n, width = x.shape
-    size = max(1, _SERIAL_PRODUCT // width**2)
-    whole = n // size * size
-    parts = x[:whole].reshape(-1, size, width)
+    whole = n // 512 * 512
+    parts = x[:whole].reshape(-1, 512, width)
     total = (parts.transpose(0, 2, 1) @ parts).sum(axis=0, dtype=np.float64)
     return np.asarray(total + x[whole:].T @ x[whole:])
 

@@ -17,6 +17,7 @@ from types import TracebackType
 from typing import Self
 
 import numpy as np
+from threadpoolctl import threadpool_limits
 
 from tastemap.arrays import Int64s
 
@@ -68,6 +69,8 @@ def even_blocks(n: int, threads: int) -> list[Block]:
 class Workers:
     """A pool of threads for kernels; use it in a ``with`` statement.
 
+    Inside, NumPy's linear algebra runs on one thread, in the whole process.
+
     Args:
         threads: how many; None for as many as the process may run.
     """
@@ -77,6 +80,9 @@ class Workers:
         self._pool = ThreadPoolExecutor(self.threads, "tastemap") if self.threads > 1 else None
 
     def __enter__(self) -> Self:
+        # The threads of the linear algebra library go on waiting busily after each call, on the
+        # cores that the kernels need; its products here are small.
+        self._limit = threadpool_limits(1, user_api="blas")
         return self
 
     def __exit__(
@@ -87,6 +93,7 @@ class Workers:
     ) -> None:
         if self._pool is not None:
             self._pool.shutdown(cancel_futures=True)
+        self._limit.restore_original_limits()
 
     def each(self, work: Callable[[int, int], object], blocks: Sequence[Block]) -> None:
         """Call ``work`` with each block, and come back when all are done.
