@@ -8,6 +8,7 @@ import io
 import re
 from collections import Counter
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
 from typing import Any
 
 import pyarrow as pa
@@ -103,40 +104,23 @@ class Delimited(Source):
         types = {str(p): _ARROW_TYPES[kind] for p, kind in kinds.items() if kind != "time"}
         # Arrow can infer the type of times too, but then keeps the whole text in memory.
         whole = [str(p) for p, kind in kinds.items() if kind == "time" and self._is_whole(p)]
-        if whole:
-            try:
-                return self._read(kinds, types | dict.fromkeys(whole, pa.int64()))
-            except CannotRead:
-                pass  # perhaps a time further down is written otherwise
-        return self._read(kinds, types)
+        try:
+            return self._read(kinds, types | dict.fromkeys(whole, pa.int64()))
+        except CannotRead as error:
+            # A time further down may be written otherwise, and still be one.
+            if not any(f"column #{position}:" in str(error) for position in whole):
+                raise
+            return self._read(kinds, types)
 
     def _is_whole(self, position: int) -> bool:
         cells = [row[position] for row in self.sample() if len(row) > position]
         return bool(cells) and all(_WHOLE.fullmatch(cell) for cell in cells)
 
     def _read(self, kinds: Mapping[int, str], types: Mapping[str, pa.DataType]) -> pa.Table:
-        names = [str(position) for position in range(len(self.columns))]
-        translated = (self.sep, _STAND_IN) if len(self.sep.encode()) > 1 else None
+        options = self._options(kinds, types)
         try:
-            with self.file.open() as stream:
-                return pyarrow.csv.read_csv(
-                    Translated(stream, self.encoding, translated),
-                    pyarrow.csv.ReadOptions(
-                        column_names=names, skip_rows=self._skip, block_size=1 << 20
-                    ),
-                    pyarrow.csv.ParseOptions(
-                        delimiter=_STAND_IN if translated else self.sep,
-                        quote_char=False if translated else '"',
-                        newlines_in_values=not translated,
-                    ),
-                    pyarrow.csv.ConvertOptions(
-                        column_types=types,
-                        include_columns=[str(position) for position in kinds],
-                        null_values=[""],
-                        strings_can_be_null="text" in kinds.values(),
-                        decimal_point=self.decimal,
-                    ),
-                )
+            with self._translated() as stream:
+                return pyarrow.csv.read_csv(stream, *options)
         except pa.ArrowInvalid as error:
             # Nothing below the header, which itself may lack the end of its line.
             if "Empty CSV" in str(error) or "Could not skip" in str(error):
@@ -146,9 +130,46 @@ class Delimited(Source):
                     self.file,
                     'pass its encoding, such as encoding="latin-1" if it is Western European',
                 ) from error
-            raise CannotRead(str(error)) from error
+            raise CannotRead(str(error), self._right_rows(options)) from error
         except UnicodeError as error:
             raise self._wrong_encoding(error) from error
+
+    def _right_rows(self, options: tuple[Any, ...]) -> int:
+        # Rows in the blocks before the one that cannot be read.
+        count = 0
+        with suppress(pa.ArrowInvalid), self._translated() as stream:
+            for batch in pyarrow.csv.open_csv(stream, *options):
+                count += batch.num_rows
+        return count
+
+    @contextmanager
+    def _translated(self) -> Iterator[Translated]:
+        with self.file.open() as stream:
+            yield Translated(stream, self.encoding, self._stand_in)
+
+    @property
+    def _stand_in(self) -> tuple[str, str] | None:
+        return (self.sep, _STAND_IN) if len(self.sep.encode()) > 1 else None
+
+    def _options(
+        self, kinds: Mapping[int, str], types: Mapping[str, pa.DataType]
+    ) -> tuple[Any, ...]:
+        names = [str(position) for position in range(len(self.columns))]
+        return (
+            pyarrow.csv.ReadOptions(column_names=names, skip_rows=self._skip, block_size=1 << 20),
+            pyarrow.csv.ParseOptions(
+                delimiter=_STAND_IN if self._stand_in else self.sep,
+                quote_char=False if self._stand_in else '"',
+                newlines_in_values=not self._stand_in,
+            ),
+            pyarrow.csv.ConvertOptions(
+                column_types=types,
+                include_columns=[str(position) for position in kinds],
+                null_values=[""],
+                strings_can_be_null="text" in kinds.values(),
+                decimal_point=self.decimal,
+            ),
+        )
 
     def _wrong_encoding(self, error: UnicodeError) -> DataError:
         return DataError(f"{self.name} is not in the encoding {self.encoding!r}: {error}")

@@ -31,12 +31,13 @@ def pair_keys(ratings: Ratings) -> Int64s:
 
 def repeated_rows(ratings: Ratings) -> Int64s:
     """Rows whose pair of user and item occurs more than once, in rising order."""
-    keys = pair_keys(ratings)
-    ordered = np.sort(keys)
-    again = ordered[1:][ordered[1:] == ordered[:-1]]
-    if not len(again):
+    ordered = pair_keys(ratings)
+    ordered.sort()
+    repeated = np.unique(ordered[1:][ordered[1:] == ordered[:-1]])
+    del ordered
+    if not len(repeated):
         return np.empty(0, np.int64)
-    repeated = np.unique(again)
+    keys = pair_keys(ratings)
     found = np.searchsorted(repeated, keys)
     found[found == len(repeated)] = 0
     return np.flatnonzero(repeated[found] == keys)
@@ -93,7 +94,7 @@ def _repeated(ratings: Ratings, rows: Int64s, n_pairs: int, table: Source) -> Da
 
 def _last(ratings: Ratings, rows: Int64s, group: Int64s) -> tuple[str, Int64s]:
     times = np.zeros(len(rows)) if ratings.times is None else ratings.times[rows]
-    order = np.lexsort((rows, times, group))
+    order = np.lexsort((times, group))
     is_last = np.append(np.diff(group[order]) != 0, True)
     kept = "row" if ratings.times is None else "by time"
     return f"the last {kept} of each is kept", rows[order[is_last]]

@@ -7,6 +7,7 @@ import re
 from collections.abc import Mapping, Sequence
 from datetime import date, datetime
 from decimal import Decimal
+from itertools import chain, islice
 from typing import Any
 
 import numpy as np
@@ -18,8 +19,13 @@ _DECIMAL = re.compile(r"[+-]?(\d+(\.\d*)?|\.\d+)([eE][+-]?\d+)?", re.ASCII)
 _LARGEST = float(np.finfo(np.float32).max)
 
 
-def first_fault(source: Source, positions: Mapping[str, int]) -> DataError | None:
+def first_fault(source: Source, positions: Mapping[str, int], right: int = 0) -> DataError | None:
     """Go through the rows one by one until one is not as it should be.
+
+    Args:
+        source: the table.
+        positions: role -> position, as read.
+        right: how many rows at the beginning are known to be right, and need no look.
 
     Returns:
         The error that names line and value and says what to do; None if every row is fine.
@@ -27,7 +33,9 @@ def first_fault(source: Source, positions: Mapping[str, int]) -> DataError | Non
     first_times: list[str] = []
     ids = [(role, positions[role]) for role in ("user", "item") if role in positions]
     kinds: dict[str, bool] = {}
-    for number, values in source.records():
+    records = source.records()
+    # The first row is looked at in any case: it shows of which kind ids and times are.
+    for number, values in chain(islice(records, 1), islice(records, max(right - 1, 0), None)):
         if source.is_text and len(values) != len(source.columns):
             return _uneven(source, number, values)
         for role, position in ids:

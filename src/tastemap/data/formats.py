@@ -19,7 +19,16 @@ SAMPLE = 50
 
 
 class CannotRead(Exception):
-    """A fast read failed; a second, slow one finds the line and the value."""
+    """A fast read failed; a second, slow one finds the line and the value.
+
+    Args:
+        message: what is wrong.
+        row: how many rows before the wrong one are known to be right.
+    """
+
+    def __init__(self, message: str, row: int = 0) -> None:
+        super().__init__(message)
+        self.row = row
 
 
 class Source(ABC):

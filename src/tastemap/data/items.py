@@ -55,7 +55,7 @@ def read_catalog(
         ids, codes, said = encode_ids(read.column(id_position), "item", table.is_text)
     except CannotRead as error:
         message = f"{table.name}: {error}; correct the table and read it again"
-        raise first_fault(table, {"item": id_position}) or DataError(message) from error
+        raise first_fault(table, {"item": id_position}, error.row) or DataError(message) from error
     if len(ids) < len(codes):
         raise _twice(table, ids, codes)
     names, columns, left_out = [], [], []

@@ -6,6 +6,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Literal
 
+import pyarrow as pa
+
 from tastemap.data.catalog import Catalog
 from tastemap.data.columns import Column, Taken, take_columns
 from tastemap.data.duplicates import RULES, Rule, resolve
@@ -142,7 +144,8 @@ def _converted(table: Source, taken: Taken) -> Ratings:
             notes += said
     except CannotRead as error:
         message = f"{table.name}: {error}; correct the table and read it again"
-        raise first_fault(table, positions) or DataError(message) from error
+        raise first_fault(table, positions, error.row) or DataError(message) from error
+    pa.default_memory_pool().release_unused()  # what reading took: some 20 bytes a rating
     return Ratings(
         users=users,
         items=items,

@@ -234,7 +234,7 @@ def _split(
 
 def _places(ratings: Ratings, key: Float64s | Int64s, from_end: bool = False) -> Int64s:
     # The place of each rating among its user's, ordered by key, of equal keys by row.
-    order = np.lexsort((np.arange(len(key)), key, ratings.users))
+    order = np.lexsort((key, ratings.users))  # stable
     start = np.concatenate([[0], np.cumsum(ratings.user_counts)])
     places = np.empty(len(key), np.int64)
     places[order] = np.arange(len(key)) - start[ratings.users[order]]

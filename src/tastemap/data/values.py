@@ -37,8 +37,7 @@ def encode_ids(
     if pa.types.is_floating(column.type) or pa.types.is_decimal(column.type):
         notes.append(f"{noun} ids are of type {column.type}: turned into integers")
     column = _id_kind(column, noun)
-    if column.null_count:
-        raise CannotRead(f"{noun} ids must not be missing")
+    _check_none_missing(column, f"{noun} ids")
     if not pa.types.is_dictionary(column.type):
         column = column.dictionary_encode()
     encoded = pa.concat_arrays(column.unify_dictionaries().chunks) if column.num_chunks else None
@@ -57,9 +56,15 @@ def encode_ids(
                 ids = ids.cast(pa.int64())
             except pa.ArrowInvalid:
                 notes.append(f"{noun} ids are kept as text: some are too large for an integer")
-    if not pa.types.is_integer(ids.type) and pc.any(pc.equal(ids, "")).as_py():
-        raise CannotRead(f"{noun} ids must not be empty")
+    empty = -1 if pa.types.is_integer(ids.type) else pc.index(ids, "").as_py()
+    if empty >= 0:
+        raise CannotRead(f"{noun} ids must not be empty", pc.index(indices, empty).as_py())
     return Vocabulary(ids, noun), frozen(indices.to_numpy(zero_copy_only=False), np.int32), notes
+
+
+def _check_none_missing(column: pa.ChunkedArray, what: str) -> None:
+    if column.null_count:
+        raise CannotRead(f"{what} must not be missing", pc.index(column.is_null(), True).as_py())
 
 
 def _said_trimmed(padded: int, merged: int, noun: str) -> str:
@@ -85,8 +90,7 @@ def _id_kind(column: pa.ChunkedArray, noun: str) -> pa.ChunkedArray:
         except pa.ArrowInvalid as error:
             raise CannotRead(f"{noun} ids are too large for 64 bits ({error})") from error
     if pa.types.is_floating(kind) or pa.types.is_decimal(kind):
-        if column.null_count:
-            raise CannotRead(f"{noun} ids must not be missing")
+        _check_none_missing(column, f"{noun} ids")
         try:
             return column.cast(pa.int64())
         except pa.ArrowInvalid as error:
@@ -138,8 +142,7 @@ def as_numbers(column: pa.ChunkedArray, what: str) -> tuple[Values, list[str]]:
     if pa.types.is_dictionary(kind):
         column = decoded(column)
         kind = column.type
-    if column.null_count:
-        raise CannotRead(f"a {what} is missing")
+    _check_none_missing(column, f"{what}s")
     if is_string(kind):
         try:
             column = column.cast(pa.string()).cast(pa.float64())
@@ -157,10 +160,10 @@ def as_numbers(column: pa.ChunkedArray, what: str) -> tuple[Values, list[str]]:
         # A copy in any case: the memory may be a frame's that goes on changing.
         values = column.to_numpy().astype(np.float32)
     values.flags.writeable = False
-    if not np.isfinite(values).all():
-        raise CannotRead(f"a {what} is not a finite number")
-    if what == "weight" and not (values > 0).all():
-        raise CannotRead("a weight is not positive")
+    right = np.isfinite(values) if what == "rating" else np.isfinite(values) & (values > 0)
+    if not right.all():
+        wanted = "finite numbers" if what == "rating" else "positive numbers"
+        raise CannotRead(f"{what}s must be {wanted}", int(right.argmin()))
     return values, notes
 
 
@@ -176,8 +179,7 @@ def as_times(column: pa.ChunkedArray) -> tuple[Int64s, list[str]]:
         kind = column.type
     if not len(column):
         return frozen([], np.int64), []
-    if column.null_count:
-        raise CannotRead("a time is missing")
+    _check_none_missing(column, "times")
     if is_string(kind):
         column, kind = _parsed_dates(column)
     if pa.types.is_date(kind) or pa.types.is_timestamp(kind):
