@@ -23,13 +23,8 @@ def make_draws(
 def make_model(**sizes: int) -> PosteriorModel:
     users, items = make_draws(**sizes)
     counts = np.arange(users.shape[1]), np.arange(items.shape[1])
-    return PosteriorModel(
-        distilled=distil(users, items, 3.5, *counts),
-        user_draws=users,
-        item_draws=items,
-        noise_variance=np.linspace(0.5, 0.7, len(users)),
-        draws_mean=3.5,
-    )
+    noise = np.linspace(0.5, 0.7, len(users))
+    return PosteriorModel.of(distil(users, items, 3.5, *counts), users, items, 3.5, noise)
 
 
 def whole(users: Factors, items: Factors, mean: float) -> np.ndarray:

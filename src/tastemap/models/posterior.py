@@ -37,53 +37,58 @@ class PairPosterior(NamedTuple):
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
-class PosteriorModel:
-    """Predictions from the posterior of factors and biases.
+class PosteriorModel(FactorModel):
+    """The posterior of factors and biases: its mean as one factorization, and draws.
+
+    Whatever is asked of a `FactorModel` is answered by the mean, and can be explained by it.
 
     Attributes:
-        distilled: the mean of the predictions over the posterior, as one factorization.
         user_draws: factors and, last, the bias, shape (draws, n_users, k + 1).
         item_draws: shape (draws, n_items, k + 1).
+        draws_mean: μ of every draw, in units of the ratings.
         noise_variance: of a rating of weight 1 around its prediction, shape (draws,), in squared
             units of the ratings.
-        draws_mean: μ of every draw, in units of the ratings.
     """
 
     kind: ClassVar[str] = "posterior"
 
-    distilled: FactorModel
     user_draws: Factors
     item_draws: Factors
-    noise_variance: Float64s
     draws_mean: float
+    noise_variance: Float64s
 
     def __post_init__(self) -> None:
+        FactorModel.__post_init__(self)
         for name in ("user_draws", "item_draws"):
             object.__setattr__(self, name, frozen(getattr(self, name), np.float32))
         object.__setattr__(self, "noise_variance", frozen(self.noise_variance, np.float64))
 
-    @property
-    def n_users(self) -> int:
-        """Number of user codes."""
-        return self.distilled.n_users
-
-    @property
-    def n_items(self) -> int:
-        """Number of item codes."""
-        return self.distilled.n_items
+    @classmethod
+    def of(
+        cls,
+        distilled: FactorModel,
+        user_draws: Factors,
+        item_draws: Factors,
+        draws_mean: float,
+        noise_variance: Float64s,
+    ) -> Self:
+        """Put the mean, as `distil` gives it, and the draws together."""
+        return cls(
+            mean=distilled.mean,
+            user_bias=distilled.user_bias,
+            item_bias=distilled.item_bias,
+            user_factors=distilled.user_factors,
+            item_factors=distilled.item_factors,
+            user_draws=user_draws,
+            item_draws=item_draws,
+            draws_mean=draws_mean,
+            noise_variance=noise_variance,
+        )
 
     @property
     def n_draws(self) -> int:
         """How many draws are kept."""
         return len(self.user_draws)
-
-    def predict_pairs(self, users: Codes, items: Codes) -> Values:
-        """Mean of the predicted rating of each pair, both of shape (n,)."""
-        return self.distilled.predict_pairs(users, items)
-
-    def predict_users(self, users: Codes) -> Values:
-        """Mean of the predicted ratings of all items, shape (len(users), n_items)."""
-        return self.distilled.predict_users(users)
 
     def predict_draws(self, users: Codes, items: Codes) -> Values:
         """What each draw predicts for each pair, shape (draws, n)."""
@@ -117,7 +122,7 @@ class PosteriorModel:
     def item_bias_deviation(self) -> Values:
         """Posterior standard deviation of each item's bias, shape (n_items,).
 
-        The bias is that of `distilled`: what the average user would give beyond the mean. So of
+        The bias is that of the mean: what the average user would give beyond the mean. So of
         each draw the average over users is taken.
         """
         offsets = [
@@ -126,36 +131,25 @@ class PosteriorModel:
         ]
         return np.asarray(np.std(offsets, axis=0, ddof=1 if self.n_draws > 1 else 0), np.float32)
 
-    def item_vectors(self) -> Factors | None:
-        """The distilled item factors, shape (n_items, rank)."""
-        return self.distilled.item_factors
-
     def parameters(self) -> Mapping[str, AnyArray]:
         """The arrays of the model by name."""
-        distilled = {f"distilled.{name}": a for name, a in self.distilled.parameters().items()}
         return {
-            **distilled,
+            **FactorModel.parameters(self),
             "user_draws": self.user_draws,
             "item_draws": self.item_draws,
+            "draws_mean": frozen([self.draws_mean], np.float64),
             "noise_variance": self.noise_variance,
-            "draws_mean": np.array([self.draws_mean], np.float64),
         }
 
     @classmethod
     def from_parameters(cls, parameters: Mapping[str, AnyArray]) -> Self:
         """The model with these arrays."""
-        prefix = "distilled."
-        distilled = {
-            name.removeprefix(prefix): array
-            for name, array in parameters.items()
-            if name.startswith(prefix)
-        }
-        return cls(
-            distilled=FactorModel.from_parameters(distilled),
-            user_draws=parameters["user_draws"],
-            item_draws=parameters["item_draws"],
-            noise_variance=parameters["noise_variance"],
-            draws_mean=float(parameters["draws_mean"][0]),
+        return cls.of(
+            FactorModel.from_parameters(parameters),
+            parameters["user_draws"],
+            parameters["item_draws"],
+            float(parameters["draws_mean"][0]),
+            parameters["noise_variance"],
         )
 
 

@@ -118,18 +118,8 @@ def fit_gibbs(
         chain = _Chain.begin(train, settings, seed, workers)
         history = _sweeps(chain, valid, on_epoch)
         kept = chain.kept
-        return (
-            PosteriorModel(
-                distilled=distil(
-                    kept.users, kept.item_means, train.mean, train.user_counts, train.item_counts
-                ),
-                user_draws=kept.users,
-                item_draws=kept.items,
-                noise_variance=kept.noise,
-                draws_mean=train.mean,
-            ),
-            history,
-        )
+        mean = distil(kept.users, kept.item_means, train.mean, train.user_counts, train.item_counts)
+        return PosteriorModel.of(mean, kept.users, kept.items, train.mean, kept.noise), history
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
