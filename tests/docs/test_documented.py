@@ -183,3 +183,12 @@ def test_nothing_in_the_built_pages_is_fetched_from_elsewhere(built: Path) -> No
         text = page.read_text(encoding="utf-8")
         fetched = re.findall(r'<(?:script|img|link)[^>]+(?:src|href)="(https?:[^"]+)"', text)
         assert not fetched, page
+
+
+@pytest.mark.parametrize("name", ["README.md", "CHANGELOG.md", "CONTRIBUTING.md"])
+def test_links_to_files_lead_somewhere(name: str) -> None:
+    text = (ROOT / name).read_text(encoding="utf-8")
+    for target in re.findall(r"\]\(([^)#]+)[^)]*\)", text):
+        assert target.startswith("https://") or (ROOT / target).exists(), target
+    for path in re.findall(r"`((?:docs|src|tests|benchmarks|examples)/[\w./-]+)`", text):
+        assert (ROOT / path).exists() or "_build" in path, path
