@@ -17,6 +17,7 @@ from tastemap.training.epochs import batched
 from tastemap.training.gradient import Form
 from tastemap.training.gradient_recipes import GradientRecipe
 from tests.conftest import make_ratings
+from tests.training.generated import ratings_with_taste
 
 Array = NDArray[Any]
 
@@ -84,7 +85,7 @@ def naive_adam(
     l2: float,
     kind: str,
 ) -> tuple[dict[str, Array], list[float], list[dict[str, Array]]]:
-    """Kingma & Ba 2015, algorithm 1, letter by letter."""
+    """Kingma & Ba 2015, algorithm 1, letter by letter; with "rows", only rows of the batch move."""
     p = {name: array.astype(np.float64) for name, array in p.items()}
     m = {name: np.zeros_like(array) for name, array in p.items()}
     v = {name: np.zeros_like(array) for name, array in p.items()}
@@ -93,10 +94,13 @@ def naive_adam(
         losses.append(naive_loss(p, rows, mean, l2, kind))
         g = naive_gradient(p, rows, mean, l2, kind)
         for name in p:
-            m[name] = 0.9 * m[name] + 0.1 * g[name]
-            v[name] = 0.999 * v[name] + 0.001 * g[name] ** 2
-            m_hat, v_hat = m[name] / (1 - 0.9**t), v[name] / (1 - 0.999**t)
-            p[name] = p[name] - rate * m_hat / (np.sqrt(v_hat) + 1e-7)
+            at: Any = ...
+            if kind == "rows" and name.startswith(("user_", "item_")):
+                at = sorted({row[name.startswith("item_")] for row in rows})
+            m[name][at] = 0.9 * m[name][at] + 0.1 * g[name][at]
+            v[name][at] = 0.999 * v[name][at] + 0.001 * g[name][at] ** 2
+            m_hat, v_hat = m[name][at] / (1 - 0.9**t), v[name][at] / (1 - 0.999**t)
+            p[name][at] -= rate * m_hat / (np.sqrt(v_hat) + 1e-7)
         path.append({name: array.copy() for name, array in p.items()})
     return p, losses, path
 
@@ -129,7 +133,7 @@ def test_steps_of_adam_are_those_of_the_naive_twin(
 ) -> None:
     recipe = RECIPES[name]
     ratings = weighted(small) if with_weights else small
-    initial = recipe.initial(ratings.n_users, ratings.n_items, seed=3)
+    initial = recipe.initial(ratings, seed=3)
     form = Form(dropout=recipe.form.dropout, penalty=penalty, averaging=True)
     # 14 ratings in batches of 4: the last holds 2.
     batches, sizes = batched(ratings, np.arange(len(ratings)), 4)
@@ -147,7 +151,7 @@ def test_steps_of_adam_are_those_of_the_naive_twin(
         averaging=0.6,
         dropout_seed=0,
     )
-    np.testing.assert_allclose(losses, expected_losses, rtol=1e-5)
+    np.testing.assert_allclose(losses, expected_losses, rtol=1e-5)  # at most 64: none is old
     for part, array in expected.items():
         np.testing.assert_allclose(state.parameters[part], array, atol=2e-5, err_msg=part)
     # The average: 1/2, 2/3, then 0.6 of the old.
@@ -161,23 +165,22 @@ def test_steps_of_adam_are_those_of_the_naive_twin(
 @pytest.mark.parametrize("name", list(RECIPES))
 def test_jax_and_numpy_predict_the_same(name: str) -> None:
     recipe = RECIPES[name]
-    parameters = recipe.initial(30, 40, seed=1)
+    train = ratings_with_taste()
     chance = np.random.default_rng(0)
     parameters = {
         part: (array + chance.normal(0, 0.3, array.shape)).astype(np.float32)
-        for part, array in parameters.items()
+        for part, array in recipe.initial(train, seed=1).items()
     }
-    users, items = chance.integers(0, 30, 500), chance.integers(0, 40, 500)
+    users = chance.integers(0, train.n_users, 500).astype(np.int32)
+    items = chance.integers(0, train.n_items, 500).astype(np.int32)
     model = recipe.model(3.5, parameters)
     assert isinstance(model, NetworkModel if name == "neural" else FactorModel)
-    expected = model.predict_pairs(users.astype(np.int32), items.astype(np.int32))
-    found = gradient.predict(parameters, users, items, 3.5, recipe.form)  # type: ignore[arg-type]
+    expected = model.predict_pairs(users, items)
+    found = gradient.predict(parameters, users, items, mean=3.5, form=recipe.form)
     np.testing.assert_allclose(found, expected, rtol=1e-5, atol=1e-5)
 
 
 def test_dropout_keeps_the_mean_and_leaves_out_its_share() -> None:
-    import jax
-
     form = Form(dropout=(0.3,), penalty="rows", averaging=False)
     # One layer that adds up its inputs, all 1: the sum counts what was kept.
     parameters = {
@@ -187,18 +190,22 @@ def test_dropout_keeps_the_mean_and_leaves_out_its_share() -> None:
         "offset_0": np.zeros(1, np.float32),
     }
     nobody = np.zeros(200, np.int32)
-    summed = gradient.predict(parameters, nobody, nobody, 0.0, form, jax.random.key(5))  # type: ignore[arg-type]
-    kept = np.asarray(summed) * 0.7
+
+    def predict(dropout_seed: int | None) -> Array:
+        return gradient.predict(
+            parameters, nobody, nobody, mean=0, form=form, dropout_seed=dropout_seed
+        )
+
+    kept = predict(5) * 0.7
     assert np.allclose(kept, np.round(kept), atol=0.01)
     assert abs(kept.mean() - 700) < 5
     assert 10 < kept.std() < 19  # √(1000 · 0.3 · 0.7) = 14.5
-    whole = gradient.predict(parameters, nobody, nobody, 0.0, form)  # type: ignore[arg-type]
-    np.testing.assert_allclose(whole, 1000)
+    np.testing.assert_allclose(predict(None), 1000)
 
 
 def test_every_step_leaves_out_other_units(small: Ratings) -> None:
     recipe = tm.NeuralNet(factors=8, hidden=(6,), dropout=(0.5, 0.5))
-    initial = recipe.initial(small.n_users, small.n_items, 0)
+    initial = recipe.initial(small, 0)
     order = np.zeros(6, np.int64)  # the same rating in each of six batches
     batches, _ = batched(small, order, 1)
 
@@ -229,7 +236,7 @@ def test_state_survives_a_round_trip_through_arrays(small: Ratings) -> None:
         numbers = {"mean": 3.0, "l2": 0.1, "averaging": 0.9}
         return gradient.run(state, batches, rates, form=recipe.form, dropout_seed=4, **numbers)[0]  # type: ignore[arg-type]
 
-    state = step(gradient.start(recipe.initial(small.n_users, small.n_items, 0), recipe.form))
+    state = step(gradient.start(recipe.initial(small, 0), recipe.form))
     arrays = gradient.to_arrays(state)
     straight, through = step(state), step(gradient.from_arrays(arrays))
     expected = gradient.to_arrays(straight)
@@ -252,8 +259,39 @@ def test_batches_hold_every_rating_once_and_weigh_the_rest_zero(small: Ratings) 
     assert not batches.weights[2, 2:].any()
 
 
+def test_room_for_more_batches_is_left_alone(small: Ratings) -> None:
+    recipe = tm.NeuralNet(factors=3, hidden=(2,), l2_per="rating")
+    order = np.arange(len(small))
+
+    def train(capacity: int | None) -> dict[str, Array]:
+        batches, sizes = batched(small, order, 4, capacity)
+        assert len(batches.values) == (capacity or 4)
+        numbers = {"mean": 3.0, "l2": 0.1, "averaging": 0.9, "dropout_seed": 0}
+        state = gradient.start(recipe.initial(small, 0), recipe.form)
+        rates = np.full(len(sizes), 0.01, np.float32)
+        state, losses = gradient.run(state, batches, rates, form=recipe.form, **numbers)  # type: ignore[arg-type]
+        assert losses.shape == (4,)
+        return gradient.to_arrays(state)
+
+    exact, roomy = train(None), train(9)
+    for name, array in exact.items():
+        np.testing.assert_allclose(array, roomy[name], atol=1e-7, err_msg=name)
+
+
+def test_who_has_no_ratings_does_not_move(small: Ratings) -> None:
+    part = small.take((small.users != 2) & (small.items != 3))
+    model = tm.BiasedMF(factors=3, schedule=((0.1, 5),)).fit(part).model
+    assert isinstance(model, FactorModel)
+    assert model.user_bias is not None
+    assert not model.user_factors[2].any()
+    assert not model.item_factors[3].any()
+    assert model.user_bias[2] == 0
+    assert model.user_factors[1].any()
+
+
 def test_a_batch_larger_than_the_ratings_is_all_of_them() -> None:
     two = make_ratings([(1, 1, 5.0), (2, 2, 3.0)])
     batches, sizes = batched(two, np.array([1, 0]), 64)
     assert sizes.tolist() == [2]
-    np.testing.assert_allclose(batches.weights, 0.5)
+    np.testing.assert_allclose(batches.weights[0, :2], 0.5)
+    assert not batches.weights[0, 2:].any()

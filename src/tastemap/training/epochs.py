@@ -99,6 +99,9 @@ class Training:
             "validation ratings": valid.fingerprint if checkpoint and valid is not None else None,
         }
         self._learning_rates = [rate for rate, epochs in recipe.schedule for _ in range(epochs)]
+        # Both phases use arrays of one shape, so that they are compiled once.
+        self._batch_size = min(recipe.batch_size, len(train))
+        self._capacity = -(-len(train) // self._batch_size)
         # One rating can only be trained on.
         held = min(len(train) - 1, max(1, round(recipe.holdout * len(train))))
         self._n_held = held if recipe.holdout > 0 else 0
@@ -158,11 +161,9 @@ class Training:
         recipe, progress = self._recipe, self._progress
         named = f"adam/{progress.phase}/{{}}/epoch-{number}".format
         if self._state is None:
-            self._state = gradient.start(
-                recipe.initial(ratings.n_users, ratings.n_items, self._seed), recipe.form
-            )
+            self._state = gradient.start(recipe.initial(ratings, self._seed), recipe.form)
         order = stream(self._seed, named("shuffle")).permutation(len(ratings))
-        batches, sizes = batched(ratings, order, recipe.batch_size)
+        batches, sizes = batched(ratings, order, self._batch_size, self._capacity)
         rate = self._learning_rates[number - 1]
         state, self._state = self._state, None  # used up, even when interrupted
         state, losses = gradient.run(
@@ -248,36 +249,39 @@ class Training:
 
 
 def batched(
-    ratings: Ratings, order: AnyArray, batch_size: int
+    ratings: Ratings, order: AnyArray, size: int, capacity: int | None = None
 ) -> tuple[gradient.Batches, AnyArray]:
     """Ratings in a given order, cut into batches.
 
     Args:
         ratings: any.
         order: row numbers, shape (n,).
-        batch_size: ratings in a batch; the last holds the rest.
+        size: ratings in a batch; the last holds the rest.
+        capacity: batches to make room for; None for as many as there are.
 
     Returns:
         The batches, and how many ratings each holds, shape (n_batches,).
     """
     n = len(order)
-    size = min(batch_size, n)
     n_batches = -(-n // size)
+    capacity = n_batches if capacity is None else capacity
     sizes = np.full(n_batches, size)
     sizes[-1] = n - size * (n_batches - 1)
-    # The last batch is filled up with ratings of weight 0.
-    filled = np.resize(order, n_batches * size)
+    # The last batch is filled up with its last rating at weight 0: nobody else takes part in it.
+    filled = np.concatenate([order, np.full(capacity * size - n, order[-1])])
     if ratings.weights is None:
-        weights = np.ones(n_batches * size, np.float32)
+        weights = np.ones(len(filled), np.float32)
     else:
         weights = ratings.weights[filled] / np.float32(ratings.weights.mean(dtype=np.float64))
     weights[n:] = 0
-    shape = (n_batches, size)
+    shape = (capacity, size)
+    weights = weights.reshape(shape)
+    weights[:n_batches] /= sizes[:, None]
     batches = gradient.Batches(
-        ratings.users[filled].reshape(shape),
-        ratings.items[filled].reshape(shape),
-        ratings.values[filled].reshape(shape),
-        (weights.reshape(shape) / sizes[:, None]).astype(np.float32),
+        users=ratings.users[filled].reshape(shape),
+        items=ratings.items[filled].reshape(shape),
+        values=ratings.values[filled].reshape(shape),
+        weights=weights,
     )
     return batches, sizes
 

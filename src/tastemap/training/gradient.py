@@ -3,16 +3,19 @@
 What one batch B of |B| ratings minimises, with weights w of mean 1 over all ratings:
 
     loss(B) = 1/|B| Σ_B w (r - r̂(u, i))² + penalty
-    penalty = λ Σ (all of the user and item factors)²          "tables"
-            = λ/|B| Σ_B w (|p_u|² + |q_i|²)                    "rows"
+    penalty = λ Σ (all of the user and item factors)²          penalty = "tables"
+            = λ/|B| Σ_B w (|p_u|² + |q_i|²)                    penalty = "rows"
 
 Biases and the layers of a network are not penalised. The step is Adam's (Kingma & Ba 2015,
-algorithm 1). Where weights are averaged (Polyak & Juditsky 1992), the result is
+algorithm 1). A penalty on whole tables moves every row in every step. With the penalty on rows,
+only the users and items of the batch are moved, and their moments with them ("lazy" Adam): the
+cost of a step does not grow with the tables. Where weights are averaged (Polyak & Juditsky 1992),
+the result is
 
     A_t = d A_{t-1} + (1 - d) P_t,    d = min(decay, 1 - 1 / (t + 1))
 
 the mean of all weights so far, and once there are 1 / (1 - decay) of them, of about that many
-last ones. An epoch is one compiled `lax.scan` over the batches.
+last ones. An epoch is one compiled `lax.scan`.
 
 Arrays in, arrays out: parameters are a dictionary of the arrays a model holds, under the same
 names (`tastemap.models`), and everything random comes in as an argument.
@@ -35,9 +38,12 @@ from tastemap.arrays import AnyArray, Float64s, Values
 Parameters = dict[str, Any]
 """Arrays of a model by name, float32, on the device that JAX computes on."""
 
-_TABLES = ("user_factors", "item_factors")
-# Adam's ε, of Keras, whose log `notebook()` reproduces. β₁ and β₂ are those of the paper.
+_FACTORS = ("user_factors", "item_factors")
+# Adam's ε of Keras, whose log `notebook()` reproduces; β₁ and β₂ are those of the paper.
 _ADAM = optax.scale_by_adam(b1=0.9, b2=0.999, eps=1e-7)
+# How often in a run the penalty on whole tables is summed for the loss that is told: in every
+# step, the sum would cost a fifth of the time, and from one step to the next it hardly changes.
+_PENALTY_SUMS = 64
 
 
 @dataclass(frozen=True)
@@ -57,7 +63,7 @@ class Form:
 
 
 class Batches(NamedTuple):
-    """Shuffled ratings, shape (n_batches, batch_size) each; the last batch is filled up.
+    """Shuffled ratings, shape (capacity, batch_size) each.
 
     Attributes:
         users, items: codes, int32.
@@ -143,11 +149,12 @@ def run(
     averaging: float,
     dropout_seed: int,
 ) -> tuple[State, Float64s]:
-    """Take one step of Adam for each batch.
+    """Take one step of Adam for each of the first batches.
 
     Args:
         state: where to start from; its arrays are used up.
-        batches: what to learn from, in order.
+        batches: what to learn from, in order. There may be more than learning rates; the rest is
+            left alone. Runs of different length over arrays of one shape are compiled once.
         learning_rates: of each batch, shape (n_batches,).
         form: what to compile.
         mean: μ, added to every prediction.
@@ -157,19 +164,23 @@ def run(
 
     Returns:
         The new state, and the loss of each batch before its step, penalty included, shape
-        (n_batches,).
+        (n_batches,). The penalty on whole tables in it is up to n_batches / 64 steps old.
     """
+    n_batches, capacity = len(learning_rates), len(batches.values)
+    rates = np.zeros(capacity, np.float32)
+    rates[:n_batches] = learning_rates
     state, losses = _run(
         state,
         Batches(*(jnp.asarray(column) for column in batches)),
-        jnp.asarray(learning_rates, jnp.float32),
+        jnp.asarray(rates),
+        jnp.int32(n_batches),
         jax.random.key(dropout_seed) if form.dropout else None,
         jnp.float32(mean),
         jnp.float32(l2),
         jnp.float32(averaging),
         form=form,
     )
-    return state, np.asarray(losses, np.float64)
+    return state, np.asarray(losses, np.float64)[:n_batches]
 
 
 @functools.partial(jax.jit, static_argnames="form", donate_argnames="state")
@@ -177,6 +188,7 @@ def _run(
     state: State,
     batches: Batches,
     learning_rates: jax.Array,
+    n_batches: jax.Array,
     key: jax.Array | None,
     mean: jax.Array,
     l2: jax.Array,
@@ -184,87 +196,153 @@ def _run(
     *,
     form: Form,
 ) -> tuple[State, jax.Array]:
-    def step(state: State, inputs: tuple[Batches, jax.Array, jax.Array]) -> tuple[State, jax.Array]:
-        batch, learning_rate, number = inputs
+    update = _update_rows if form.penalty == "rows" else _update_tables
+
+    def step(number: jax.Array, carry: Any) -> Any:
+        state, scratch, losses, penalty = carry
+        batch = Batches(*(column[number] for column in batches))
         dropout_key = None if key is None else jax.random.fold_in(key, number)
-        loss, gradient = loss_and_gradient(
-            state.parameters, batch, mean, l2, form=form, dropout_key=dropout_key
+
+        def loss_of(rows: Parameters) -> jax.Array:
+            return _loss(rows, batch, mean, l2, form, dropout_key)
+
+        parameters, optimizer, loss, scratch = update(
+            loss_of, state, scratch, batch, learning_rates[number], l2
         )
-        direction, optimizer = _ADAM.update(gradient, state.optimizer)
-        parameters = {
-            name: array - learning_rate * direction[name]
-            for name, array in state.parameters.items()
-        }
         average = state.average
         if form.averaging:
             decay = jnp.minimum(averaging, 1 - 1 / (optimizer.count + 1))
             average = optax.incremental_update(parameters, average, 1 - decay)
-        return State(parameters, optimizer, average), loss
+        losses = losses.at[number].set(loss + penalty)
+        return State(parameters, optimizer, average), scratch, losses, penalty
 
-    numbers = jnp.arange(len(learning_rates))
-    return jax.lax.scan(step, state, (batches, learning_rates, numbers))
+    def part(carry: Any, ends: jax.Array) -> tuple[Any, None]:
+        state, scratch, losses = carry
+        penalty = jnp.float32(0)
+        if form.penalty == "tables":
+            penalty = l2 * sum(jnp.sum(state.parameters[name] ** 2) for name in _FACTORS)
+        inner = (state, scratch, losses, penalty)
+        return jax.lax.fori_loop(ends[0], ends[1], step, inner)[:3], None
+
+    scratch = _scratch(state.parameters) if form.penalty == "rows" else None
+    ends = jnp.arange(_PENALTY_SUMS + 1) * n_batches // _PENALTY_SUMS
+    between = jnp.stack([ends[:-1], ends[1:]], axis=1)
+    start = (state, scratch, jnp.zeros(len(learning_rates)))
+    (state, _, losses), _ = jax.lax.scan(part, start, between)
+    return state, losses
 
 
-def loss_and_gradient(
-    parameters: Parameters,
-    batch: Batches,
-    mean: jax.Array | float,
-    l2: jax.Array | float,
-    *,
-    form: Form,
-    dropout_key: jax.Array | None = None,
-) -> tuple[jax.Array, Parameters]:
-    """Loss of one batch and its gradient.
+def _update_tables(
+    loss_of: Any, state: State, scratch: None, batch: Batches, learning_rate: Any, l2: Any
+) -> tuple[Parameters, Any, jax.Array, None]:
+    """One step of Adam on everything, the penalty on whole tables among it.
 
-    The gradient of the penalty on whole tables, 2 λ P, is written out: it then starts the sum
-    that the gradients of the batch are added to, one pass over the tables less than by autodiff.
+    The gradient of that penalty, 2 λ P, is written out: so it becomes the array that the gradients
+    of the batch are added to, which saves a pass over the tables.
     """
-
-    def of_batch(parameters: Parameters) -> jax.Array:
-        predicted = predict(parameters, batch.users, batch.items, mean, form, dropout_key)
-        # 1/|B| Σ w (r - r̂)²
-        loss = jnp.sum(batch.weights * (batch.values - predicted) ** 2)
-        if form.penalty == "rows":
-            rows = (parameters[name][codes] for name, codes in zip(_TABLES, batch[:2], strict=True))
-            squares = sum(jnp.sum(row**2, axis=1) for row in rows)
-            loss += l2 * jnp.sum(batch.weights * squares)
-        return loss
-
-    loss, gradient = jax.value_and_grad(of_batch)(parameters)
-    if form.penalty == "tables":
-        for name in _TABLES:
-            loss += l2 * jnp.sum(parameters[name] ** 2)
-            gradient[name] = 2 * l2 * parameters[name] + gradient[name]
-    return loss, gradient
+    loss, gradient = jax.value_and_grad(lambda parameters: loss_of(_rows_of(parameters, batch)))(
+        state.parameters
+    )
+    for name in _FACTORS:
+        gradient[name] = 2 * l2 * state.parameters[name] + gradient[name]
+    direction, optimizer = _ADAM.update(gradient, state.optimizer)
+    parameters = {
+        name: array - learning_rate * direction[name] for name, array in state.parameters.items()
+    }
+    return parameters, optimizer, loss, scratch
 
 
-def predict(
-    parameters: Parameters,
-    users: jax.Array,
-    items: jax.Array,
-    mean: jax.Array | float,
-    form: Form,
-    dropout_key: jax.Array | None = None,
-) -> jax.Array:
-    """Predictions of pairs, shape (n,): what `FactorModel` and `NetworkModel` compute in NumPy.
+def _update_rows(
+    loss_of: Any, state: State, scratch: Parameters, batch: Batches, learning_rate: Any, l2: Any
+) -> tuple[Parameters, Any, jax.Array, Parameters]:
+    """One step of Adam on the users and items of the batch, and on the layers.
 
     Args:
-        parameters: arrays by name.
-        users: codes, shape (n,).
-        items: codes, shape (n,).
-        mean: μ.
-        form: whether there is a network, and its dropout.
-        dropout_key: which units to leave out; None for none.
+        loss_of: the loss as a function of the rows of the batch.
+        state: where training stands.
+        scratch: for each user and each item, room for a position in a batch.
+        batch: what to learn from.
+        learning_rate: the step size.
+        l2: λ, which `loss_of` knows already.
+
+    Returns:
+        Parameters, optimizer, loss and scratch after the step.
     """
-    of_users, of_items = (
-        parameters[name][codes] for name, codes in zip(_TABLES, (users, items), strict=True)
-    )
+    del l2
+    codes = {"user": batch.users, "item": batch.items}
+    # Who is in the batch more than once gets all their gradients added up in one position, and
+    # the same new values written from each.
+    scratch = {side: scratch[side].at[of].set(jnp.arange(len(of))) for side, of in codes.items()}
+    position = {side: scratch[side][of] for side, of in codes.items()}
+
+    def together(name: str, gradient: jax.Array) -> jax.Array:
+        if (side := _side(name)) is None:
+            return gradient
+        summed = jnp.zeros_like(gradient).at[position[side]].add(gradient)
+        return summed[position[side]]
+
+    def put(table: Parameters, rows: Parameters) -> Parameters:
+        return {
+            name: row if (side := _side(name)) is None else table[name].at[codes[side]].set(row)
+            for name, row in rows.items()
+        }
+
+    rows = _rows_of(state.parameters, batch)
+    loss, gradient = jax.value_and_grad(loss_of)(rows)
+    gradient = {name: together(name, one) for name, one in gradient.items()}
+    old = state.optimizer
+    moments = old._replace(mu=_rows_of(old.mu, batch), nu=_rows_of(old.nu, batch))
+    direction, new = _ADAM.update(gradient, moments)
+    rows = {name: row - learning_rate * direction[name] for name, row in rows.items()}
+    optimizer = new._replace(mu=put(old.mu, new.mu), nu=put(old.nu, new.nu))
+    return put(state.parameters, rows), optimizer, loss, scratch
+
+
+def _scratch(parameters: Parameters) -> Parameters:
+    sizes = {"user": len(parameters["user_factors"]), "item": len(parameters["item_factors"])}
+    return {side: jnp.zeros(size, jnp.int32) for side, size in sizes.items()}
+
+
+def _side(name: str) -> str | None:
+    """Whether a parameter has a row for each user or for each item; None for neither."""
+    return name[:4] if name.startswith(("user_", "item_")) else None
+
+
+def _rows_of(parameters: Parameters, batch: Batches) -> Parameters:
+    """The rows of the users and items of a batch, in its order; layers as they are."""
+    codes = {"user": batch.users, "item": batch.items}
+    return {
+        name: array if (side := _side(name)) is None else array[codes[side]]
+        for name, array in parameters.items()
+    }
+
+
+def _loss(
+    rows: Parameters,
+    batch: Batches,
+    mean: jax.Array,
+    l2: jax.Array,
+    form: Form,
+    dropout_key: jax.Array | None,
+) -> jax.Array:
+    """The loss of a batch, without a penalty on whole tables."""
+    # 1/|B| Σ w (r - r̂)²
+    squares = (batch.values - _predict(rows, mean, form, dropout_key)) ** 2
+    if form.penalty == "rows":
+        squares += l2 * sum(jnp.sum(rows[name] ** 2, axis=1) for name in _FACTORS)
+    return jnp.sum(batch.weights * squares)
+
+
+def _predict(
+    rows: Parameters, mean: jax.Array, form: Form, dropout_key: jax.Array | None
+) -> jax.Array:
+    """Predictions, shape (n,), from the rows of n users and n items."""
     if form.dropout is None:
-        predicted = jnp.sum(of_users * of_items, axis=1) + mean
-        if "user_bias" in parameters:
-            predicted += parameters["user_bias"][users] + parameters["item_bias"][items]
+        predicted = jnp.sum(rows["user_factors"] * rows["item_factors"], axis=1) + mean
+        if "user_bias" in rows:
+            predicted += rows["user_bias"] + rows["item_bias"]
         return predicted
-    hidden = jnp.concatenate([of_users, of_items], axis=1)
+    hidden = jnp.concatenate([rows["user_factors"], rows["item_factors"]], axis=1)
     for layer, rate in enumerate(form.dropout):
         if layer:
             hidden = jax.nn.relu(hidden)
@@ -274,5 +352,30 @@ def predict(
             )
             # What is kept is scaled up, so that sums keep their mean (Srivastava et al. 2014).
             hidden = jnp.where(kept, hidden / (1 - rate), 0)
-        hidden = hidden @ parameters[f"weight_{layer}"] + parameters[f"offset_{layer}"]
+        hidden = hidden @ rows[f"weight_{layer}"] + rows[f"offset_{layer}"]
     return hidden[:, 0] + mean
+
+
+def predict(
+    parameters: Mapping[str, AnyArray],
+    users: AnyArray,
+    items: AnyArray,
+    *,
+    mean: float,
+    form: Form,
+    dropout_seed: int | None = None,
+) -> Values:
+    """Predictions of pairs as training makes them, shape (n,); models do the same in NumPy.
+
+    Args:
+        parameters: arrays by name.
+        users: codes, shape (n,).
+        items: codes, shape (n,).
+        mean: μ.
+        form: whether there is a network, and its dropout.
+        dropout_seed: of the units to leave out; None to leave out none.
+    """
+    placed = {name: jnp.asarray(array) for name, array in parameters.items()}
+    rows = _rows_of(placed, Batches(jnp.asarray(users), jnp.asarray(items), None, None))
+    key = None if dropout_seed is None else jax.random.key(dropout_seed)
+    return np.asarray(_predict(rows, jnp.float32(mean), form, key), np.float32)

@@ -137,15 +137,22 @@ class GradientRecipe(Recipe):
 
         return find_learning_rate(self, train, seed=seed)
 
-    def initial(self, n_users: int, n_items: int, seed: int) -> dict[str, AnyArray]:
-        """The parameters before the first step, by name."""
-        sizes = {"user_factors": n_users, "item_factors": n_items}
-        return {
-            name: stream(seed, f"adam/init/{name}")
-            .uniform(-self.init_scale, self.init_scale, (size, self.factors))
-            .astype(np.float32)
-            for name, size in sizes.items()
-        }
+    def initial(self, train: Ratings, seed: int) -> dict[str, AnyArray]:
+        """The parameters before the first step, by name.
+
+        With the penalty counted per rating, factors of users and items without ratings never
+        move; they begin at 0, which says that nothing is known of them.
+        """
+        counts = {"user_factors": train.user_counts, "item_factors": train.item_counts}
+        factors = {}
+        for name, count in counts.items():
+            chance = stream(seed, f"adam/init/{name}")
+            shape = (len(count), self.factors)
+            drawn = chance.uniform(-self.init_scale, self.init_scale, shape).astype(np.float32)
+            if self.l2_per == "rating":
+                drawn[count == 0] = 0
+            factors[name] = drawn
+        return factors
 
     def model(self, mean: float, parameters: Mapping[str, AnyArray]) -> Model:
         """The fitted model with these parameters."""
@@ -221,10 +228,10 @@ class BiasedMF(GradientRecipe):
             holdout=0,
         )
 
-    def initial(self, n_users: int, n_items: int, seed: int) -> dict[str, AnyArray]:
+    def initial(self, train: Ratings, seed: int) -> dict[str, AnyArray]:
         """The parameters before the first step, by name; biases begin at 0."""
-        biases = {"user_bias": n_users, "item_bias": n_items}
-        return super().initial(n_users, n_items, seed) | {
+        biases = {"user_bias": train.n_users, "item_bias": train.n_items}
+        return super().initial(train, seed) | {
             name: np.zeros(size, np.float32) for name, size in biases.items()
         }
 
@@ -285,13 +292,13 @@ class NeuralNet(GradientRecipe):
         """What is compiled to train it."""
         return self._form(self.dropout)
 
-    def initial(self, n_users: int, n_items: int, seed: int) -> dict[str, AnyArray]:
+    def initial(self, train: Ratings, seed: int) -> dict[str, AnyArray]:
         """The parameters before the first step, by name.
 
         The layers begin uniformly within ±√(6 / (inputs + outputs)) (Glorot & Bengio 2010,
         equation 16), their offsets at 0.
         """
-        parameters = super().initial(n_users, n_items, seed)
+        parameters = super().initial(train, seed)
         for layer, (n_in, n_out) in enumerate(pairwise((2 * self.factors, *self.hidden, 1))):
             limit = math.sqrt(6 / (n_in + n_out))
             weight = stream(seed, f"adam/init/weight_{layer}").uniform(-limit, limit, (n_in, n_out))

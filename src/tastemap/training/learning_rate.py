@@ -89,7 +89,7 @@ def find_learning_rate(
     batches, sizes = batched(train, np.resize(order, n_batches * size), size)
     rates = np.geomspace(lowest, highest, len(sizes))
     _, losses = gradient.run(
-        gradient.start(recipe.initial(train.n_users, train.n_items, seed), recipe.form),
+        gradient.start(recipe.initial(train, seed), recipe.form),
         batches,
         rates.astype(np.float32),
         form=recipe.form,
