@@ -10,9 +10,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tastemap.data.duplicates import repeated_rows
 from tastemap.data.ratings import Ratings
 from tastemap.data.readers import read_ratings
+from tastemap.data.reading.duplicates import repeated_rows
 from tastemap.errors import DataError
 
 HEAD = "user,item,rating,time,weight\n"

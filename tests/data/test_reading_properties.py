@@ -14,9 +14,9 @@ import pyarrow.parquet as pq
 from hypothesis import HealthCheck, assume, example, given, settings
 from hypothesis import strategies as st
 
-from tastemap.data.files import Translated
 from tastemap.data.ratings import Ratings
 from tastemap.data.readers import read_ratings
+from tastemap.data.reading.files import Translated
 from tastemap.errors import TastemapError
 
 TEXT_IDS = st.text(

@@ -9,8 +9,8 @@ from typing import Any, Literal
 import numpy as np
 
 from tastemap.arrays import Codes, Int64s
-from tastemap.data.duplicates import RESOLVED, repeated_rows
 from tastemap.data.ratings import Ratings
+from tastemap.data.reading.duplicates import RESOLVED, repeated_rows
 from tastemap.errors import ConfigError
 from tastemap.tables import Table
 

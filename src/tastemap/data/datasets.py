@@ -9,10 +9,10 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 
-from tastemap.data.delimited import GENRES_OF_100K
-from tastemap.data.opening import open_source
 from tastemap.data.ratings import Ratings
 from tastemap.data.readers import read_ratings
+from tastemap.data.reading.delimited import GENRES_OF_100K
+from tastemap.data.reading.opening import open_source
 from tastemap.errors import ConfigError, DataError
 
 BUNDLED = "movielens-small"

@@ -9,14 +9,14 @@ from typing import Literal
 import pyarrow as pa
 
 from tastemap.data.catalog import Catalog
-from tastemap.data.columns import Column, Taken, take_columns
-from tastemap.data.duplicates import RULES, Rule, resolve
-from tastemap.data.faults import first_fault
-from tastemap.data.formats import CannotRead, Source
-from tastemap.data.items import read_catalog
-from tastemap.data.opening import open_source
 from tastemap.data.ratings import Ratings
-from tastemap.data.values import as_numbers, as_times, encode_ids
+from tastemap.data.reading.columns import Column, Taken, take_columns
+from tastemap.data.reading.duplicates import RULES, Rule, resolve
+from tastemap.data.reading.faults import first_fault
+from tastemap.data.reading.formats import CannotRead, Source
+from tastemap.data.reading.items import read_catalog
+from tastemap.data.reading.opening import open_source
+from tastemap.data.reading.values import as_numbers, as_times, encode_ids
 from tastemap.data.vocabulary import Vocabulary
 from tastemap.errors import ConfigError, DataError
 

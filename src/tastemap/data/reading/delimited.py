@@ -14,8 +14,8 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.csv
 
-from tastemap.data.files import File, Translated
-from tastemap.data.formats import SAMPLE, CannotRead, Source, not_utf8
+from tastemap.data.reading.files import File, Translated
+from tastemap.data.reading.formats import SAMPLE, CannotRead, Source, not_utf8
 from tastemap.errors import ConfigError, DataError
 
 _SEPARATORS = ("::", "\t", ",", ";", "|", " ")
@@ -257,7 +257,7 @@ def _cells(text: str, sep: str) -> Iterator[list[str]]:
 
 
 def _looks_named(first: list[str]) -> bool:
-    from tastemap.data.columns import known_roles
+    from tastemap.data.reading.columns import known_roles
 
     return len(known_roles(first)) > 1
 

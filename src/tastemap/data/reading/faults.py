@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from tastemap.data.formats import Source
+from tastemap.data.reading.formats import Source
 from tastemap.errors import DataError
 
 _DECIMAL = re.compile(r"[+-]?(\d+(\.\d*)?|\.\d+)([eE][+-]?\d+)?", re.ASCII)

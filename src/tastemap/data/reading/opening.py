@@ -10,9 +10,9 @@ from typing import Any
 
 import pyarrow as pa
 
-from tastemap.data.delimited import Delimited
-from tastemap.data.files import find_file
-from tastemap.data.formats import Frame, JsonLines, ParquetFile, Source
+from tastemap.data.reading.delimited import Delimited
+from tastemap.data.reading.files import find_file
+from tastemap.data.reading.formats import Frame, JsonLines, ParquetFile, Source
 from tastemap.errors import DataError
 
 

@@ -8,8 +8,8 @@ from typing import Literal, get_args
 import numpy as np
 
 from tastemap.arrays import Int64s
-from tastemap.data.formats import Source
 from tastemap.data.ratings import Ratings
+from tastemap.data.reading.formats import Source
 from tastemap.errors import DataError
 
 Rule = Literal["last", "mean", "error"]

@@ -11,7 +11,7 @@ import pyarrow as pa
 import pyarrow.json
 import pyarrow.parquet as pq
 
-from tastemap.data.files import File, first_bad_byte
+from tastemap.data.reading.files import File, first_bad_byte
 from tastemap.errors import DataError
 
 SAMPLE = 50

@@ -8,8 +8,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from tastemap.data.faults import as_number, is_date
-from tastemap.data.formats import Source
+from tastemap.data.reading.faults import as_number, is_date
+from tastemap.data.reading.formats import Source
 from tastemap.errors import ConfigError, DataError
 
 Column = str | int | None

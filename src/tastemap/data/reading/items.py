@@ -7,10 +7,10 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from tastemap.data.catalog import TITLE, Catalog
-from tastemap.data.columns import ALIASES, plain
-from tastemap.data.faults import first_fault
-from tastemap.data.formats import CannotRead, Source
-from tastemap.data.values import INTEGER, decoded, encode_ids, is_string
+from tastemap.data.reading.columns import ALIASES, plain
+from tastemap.data.reading.faults import first_fault
+from tastemap.data.reading.formats import CannotRead, Source
+from tastemap.data.reading.values import INTEGER, decoded, encode_ids, is_string
 from tastemap.data.vocabulary import Vocabulary
 from tastemap.errors import DataError
 

@@ -9,7 +9,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from tastemap.arrays import Codes, Int64s, Values, frozen
-from tastemap.data.formats import CannotRead
+from tastemap.data.reading.formats import CannotRead
 from tastemap.data.vocabulary import Vocabulary
 
 INTEGER = r"^(0|-?[1-9][0-9]{0,18})$"

@@ -1,0 +1,1 @@
+"""How `read_ratings` reads: opening files, finding columns, parsing, and telling what is wrong."""
