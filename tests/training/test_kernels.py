@@ -17,8 +17,9 @@ from numpy.typing import NDArray
 
 pytest.importorskip("numba")
 
-from tastemap.training import kernels
-from tastemap.training.kernels import STRIDE, Other, Prior, RowRatings, Solved
+from tastemap.training import kernels, solver_settings
+from tastemap.training.kernels import STRIDE
+from tastemap.training.rows import Other, Prior, RowRatings, Solved
 from tests import oracles
 
 SOURCE = Path(kernels.__file__)
@@ -246,6 +247,10 @@ def test_a_row_of_many_ratings_keeps_its_precision() -> None:
     np.testing.assert_allclose(solved.objective, expected["objective"], rtol=1e-4)
 
 
+def test_settings_know_how_many_factors_there_may_be() -> None:
+    assert solver_settings.MAX_FACTORS == kernels.MAX_FACTORS
+
+
 @pytest.mark.parametrize("k", [64, kernels.MAX_FACTORS])
 def test_as_many_factors_as_there_may_be(k: int) -> None:
     ratings, other, prior = make_problem(1, [40, 0, 3], k)
@@ -288,4 +293,19 @@ def test_kernels_work_where_no_cache_can_be_written(tmp_path: Path) -> None:
         [sys.executable, "-W", "error", "-c", program],
         capture_output=True, text=True, env=environment, cwd=tmp_path, timeout=300,
     )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+
+
+def test_making_a_recipe_loads_no_compiler() -> None:
+    program = (
+        "import sys\n"
+        "from tastemap.training.bayesian import BayesianMF\n"
+        "from tastemap.models.posterior import PosteriorModel\n"
+        "BayesianMF()\n"
+        "assert not {'numba', 'llvmlite'} & set(sys.modules)\n"
+    )
+    environment = {**os.environ, "PYTHONPATH": str(SOURCE.parents[2])}
+    done = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, env=environment, timeout=60
+    )
     assert done.returncode == 0, done.stderr

@@ -25,21 +25,28 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass
-from typing import Literal
 
 import numpy as np
 
 from tastemap.arrays import Factors, Float64s, Values
 from tastemap.data.ratings import Ratings
-from tastemap.errors import ConfigError
 from tastemap.metrics import mse
 from tastemap.models.factors import FactorModel
 from tastemap.randomness import stream
 from tastemap.training import kernels
 from tastemap.training.history import Epoch, OnEpoch, TrainingHistory
-from tastemap.training.kernels import Other, Prior, Solved
-from tastemap.training.rows import GroupedRows, check_solved, group_both, predict, solve
+from tastemap.training.rows import (
+    GroupedRows,
+    Other,
+    Prior,
+    Solved,
+    check_solved,
+    group_both,
+    predict,
+    solve,
+)
 from tastemap.training.schedule import Workers, compile_message
+from tastemap.training.solver_settings import AlsSettings
 
 HYPERPRIOR = 0.1
 """a: rows that the hyperprior of λ counts for, for each row there is."""
@@ -51,53 +58,6 @@ went in the last sweep: a third fewer sweeps to the same error."""
 _NONNEGATIVE_PASSES = 6
 _LOWEST_NOISE = 1e-6
 """Of the variance of the ratings: float32 sums say nothing below."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class AlsSettings:
-    """How to fit by alternating least squares.
-
-    Attributes:
-        factors: numbers for each user and each item, besides the bias.
-        regularization: ``"auto"``, or λ, positive.
-        weighted: multiply λ by the number of ratings of the row; means nothing with ``"auto"``.
-        nonnegative: keep all factors at 0 or above; biases are free.
-        sweeps: at most so many times both sides.
-        tolerance: stop when a sweep changes the error being minimised by less than this part.
-        patience: stop after so many sweeps without a better validation error, and keep the best
-            sweep's factors; None to learn nothing from the validation ratings.
-        threads: None for every core. The result does not depend on it.
-
-    Raises:
-        ConfigError: a setting is out of its range.
-    """
-
-    factors: int = 32
-    regularization: float | Literal["auto"] = "auto"
-    weighted: bool = True
-    nonnegative: bool = False
-    sweeps: int = 30
-    tolerance: float = 5e-4
-    patience: int | None = None
-    threads: int | None = None
-
-    def __post_init__(self) -> None:
-        if not 1 <= self.factors <= kernels.MAX_FACTORS:
-            raise ConfigError(f"factors must be 1 to {kernels.MAX_FACTORS}, got {self.factors}")
-        if self.regularization != "auto" and not (
-            isinstance(self.regularization, int | float) and 0 < self.regularization < np.inf
-        ):
-            raise ConfigError(
-                f'regularization must be "auto" or a positive number, got {self.regularization!r}'
-            )
-        if self.sweeps < 1:
-            raise ConfigError(f"sweeps must be at least 1, got {self.sweeps}")
-        if not self.tolerance >= 0:
-            raise ConfigError(f"tolerance must not be negative, got {self.tolerance}")
-        if self.patience is not None and self.patience < 1:
-            raise ConfigError(f"patience must be at least 1, got {self.patience}")
-        if self.threads is not None and self.threads < 1:
-            raise ConfigError(f"threads must be at least 1, got {self.threads}")
 
 
 def fit_als(

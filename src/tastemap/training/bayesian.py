@@ -10,6 +10,7 @@ from tastemap.data.ratings import Ratings
 from tastemap.models.posterior import PosteriorModel
 from tastemap.training.history import OnEpoch, TrainingHistory
 from tastemap.training.recipe import Recipe
+from tastemap.training.solver_settings import GibbsSettings
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -25,6 +26,9 @@ class BayesianMF(Recipe):
             little better.
         burn_in: sweeps at the beginning from which nothing is kept.
         draws: sweeps that are kept, spread evenly over the rest.
+
+    Raises:
+        ConfigError: a setting is out of its range.
     """
 
     name: ClassVar[str] = "bayesian"
@@ -35,15 +39,9 @@ class BayesianMF(Recipe):
     draws: int = 32
 
     def __post_init__(self) -> None:
-        # Imported where needed: reading a model folder must not load the compiler.
-        if min(self.factors, self.draws) < 1 or self.burn_in < 0:
-            self._settings_of_the_sampler()
-        if self.factors > 256 or self.sweeps < self.burn_in + self.draws:
-            self._settings_of_the_sampler()
+        self._settings()
 
-    def _settings_of_the_sampler(self) -> object:
-        from tastemap.training.gibbs import GibbsSettings
-
+    def _settings(self) -> GibbsSettings:
         return GibbsSettings(
             factors=self.factors, sweeps=self.sweeps, burn_in=self.burn_in, draws=self.draws
         )
@@ -57,9 +55,7 @@ class BayesianMF(Recipe):
         on_epoch: OnEpoch | None,
         checkpoint: Path | None,
     ) -> tuple[PosteriorModel, TrainingHistory]:
-        from tastemap.training.gibbs import GibbsSettings, fit_gibbs
+        # Imported here: reading a model folder must not load the compiler.
+        from tastemap.training.gibbs import fit_gibbs
 
-        settings = GibbsSettings(
-            factors=self.factors, sweeps=self.sweeps, burn_in=self.burn_in, draws=self.draws
-        )
-        return fit_gibbs(train, valid, settings, seed=seed, on_epoch=on_epoch)
+        return fit_gibbs(train, valid, self._settings(), seed=seed, on_epoch=on_epoch)

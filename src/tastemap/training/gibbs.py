@@ -24,15 +24,20 @@ import numpy as np
 
 from tastemap.arrays import Factors, Float64s, Values
 from tastemap.data.ratings import Ratings
-from tastemap.errors import ConfigError
 from tastemap.metrics import mse
 from tastemap.models.posterior import PosteriorModel, distil
 from tastemap.randomness import stream
-from tastemap.training import kernels
 from tastemap.training.history import Epoch, OnEpoch, TrainingHistory
-from tastemap.training.kernels import Prior, Solved
-from tastemap.training.rows import GroupedRows, group_both, predict, solve
+from tastemap.training.rows import (
+    GroupedRows,
+    Prior,
+    Solved,
+    group_both,
+    predict,
+    solve,
+)
 from tastemap.training.schedule import Workers, compile_message
+from tastemap.training.solver_settings import GibbsSettings
 
 PRIOR_ROWS = 800
 """ν₀ - k - 1: users or items that the prior of Λ counts for. With as few as S&M's, sets as small
@@ -43,48 +48,6 @@ PRIOR_STRENGTH = 1.0
 """β₀: rows that the prior mean, 0, counts for."""
 _LOWEST_NOISE = 1e-6
 """Of the variance of the ratings: float32 sums say nothing below."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class GibbsSettings:
-    """How long to sample, and what to keep.
-
-    Attributes:
-        factors: numbers for each user and each item, besides the bias.
-        sweeps: times that everything is drawn.
-        burn_in: sweeps at the beginning from which nothing is kept.
-        draws: sweeps that are kept, spread evenly over the rest.
-        threads: None for every core. The result does not depend on it.
-
-    Raises:
-        ConfigError: a setting is out of its range.
-    """
-
-    factors: int = 16
-    sweeps: int = 240
-    burn_in: int = 40
-    draws: int = 32
-    threads: int | None = None
-
-    def __post_init__(self) -> None:
-        if not 1 <= self.factors <= kernels.MAX_FACTORS:
-            raise ConfigError(f"factors must be 1 to {kernels.MAX_FACTORS}, got {self.factors}")
-        if self.draws < 1:
-            raise ConfigError(f"draws must be at least 1, got {self.draws}")
-        if self.burn_in < 0:
-            raise ConfigError(f"burn_in must not be negative, got {self.burn_in}")
-        if self.sweeps < self.burn_in + self.draws:
-            raise ConfigError(
-                f"sweeps must be at least burn_in + draws = {self.burn_in + self.draws}, "
-                f"got {self.sweeps}"
-            )
-        if self.threads is not None and self.threads < 1:
-            raise ConfigError(f"threads must be at least 1, got {self.threads}")
-
-    def keeps(self, sweep: int) -> bool:
-        """Whether this sweep, the first being 0, is kept."""
-        after, rest = sweep - self.burn_in, self.sweeps - self.burn_in
-        return after >= 0 and (after + 1) * self.draws // rest > after * self.draws // rest
 
 
 def fit_gibbs(

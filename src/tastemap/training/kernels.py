@@ -22,6 +22,7 @@ apart without checks at run time. Coordinates are the factors, padded with ones 
 a multiple of 4; the bias; the target; two of zeros. Updates are of four rows by four ratings, so
 that each number read is used four times.
 
+What ``ratings``, ``other``, ``prior`` and ``solved`` hold is told in `tastemap.training.rows`.
 Every function has a naive twin of the same name in ``tests/oracles.py``.
 """
 
@@ -30,8 +31,6 @@ Every function has a naive twin of the same name in ``tests/oracles.py``.
 # ruff: noqa: D417
 
 from __future__ import annotations
-
-from typing import Any, NamedTuple
 
 import numba
 import numpy as np
@@ -55,73 +54,6 @@ def _kernel(function):
         return numba.njit(cache=True, **options)(function)
     except RuntimeError:  # no folder can be written: compile in every process
         return numba.njit(**options)(function)
-
-
-class RowRatings(NamedTuple):
-    """Ratings grouped by row; row r is ``start[r]:start[r + 1]``.
-
-    Attributes:
-        start: shape (n_rows + 1,), int64.
-        columns: the other side's code of each rating, shape (n_ratings,), int32.
-        values: coded ratings, shape (n_ratings,), uint8 or float32.
-        roots: square root of the weight of each rating, float32, shape (n_ratings,), or (0,)
-            when every weight is 1.
-        step, shift: rating - mean = code * step + shift; float32.
-    """
-
-    start: Any
-    columns: Any
-    values: Any
-    roots: Any
-    step: Any
-    shift: Any
-
-
-class Other(NamedTuple):
-    """The other side, held fixed.
-
-    Attributes:
-        factors: factors and, last, the bias, shape (n_other, k + 1), float32.
-        variance: their posterior variances, same shape, or (0, k + 1) to take them as known.
-        intercept: float32 1, or 0 for rows without a bias of their own.
-    """
-
-    factors: Any
-    variance: Any
-    intercept: Any
-
-
-class Prior(NamedTuple):
-    """What is known of a row before its ratings.
-
-    Attributes:
-        precision: Λ, shape (k + 1, k + 1), float32.
-        linear: Λμ, shape (k + 1,), float32.
-        scale: both are multiplied by it, one number a row, shape (n_rows,), float32.
-        noise: α, precision of a rating of weight 1, float32.
-    """
-
-    precision: Any
-    linear: Any
-    scale: Any
-    noise: Any
-
-
-class Solved(NamedTuple):
-    """What the solvers write, one row a row.
-
-    Attributes:
-        factors: factors then bias, shape (n_rows, k + 1), float32; NaN where a pivot failed.
-        means: A⁻¹ b, whatever is drawn; same shape, or (0, k + 1) when not wanted.
-        variance: diagonal of A⁻¹; same shape, or (0, k + 1) when not wanted.
-        objective: α Σ w t² - bᵀ A⁻¹ b, shape (n_rows,), float32: the minimum over x of
-            α Σ w (t - z · x)² + (x - μ)ᵀ Λ (x - μ) - μᵀΛμ, and the part of the variances.
-    """
-
-    factors: Any
-    means: Any
-    variance: Any
-    objective: Any
 
 
 @_kernel

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -11,11 +12,77 @@ from tastemap.data.ratings import Ratings
 from tastemap.errors import ConfigError, TrainingError
 from tastemap.models.protocol import blocks
 from tastemap.training import kernels
-from tastemap.training.kernels import Other, Prior, RowRatings, Solved
 from tastemap.training.schedule import Block, Workers, even_blocks, row_blocks
 
 _STEPS = (1.0, 0.5, 0.25)
 """Distances between ratings that are tried for one-byte codes; all exact in binary."""
+
+
+class RowRatings(NamedTuple):
+    """Ratings grouped by row; row r is ``start[r]:start[r + 1]``.
+
+    Attributes:
+        start: shape (n_rows + 1,), int64.
+        columns: the other side's code of each rating, shape (n_ratings,), int32.
+        values: coded ratings, shape (n_ratings,), uint8 or float32.
+        roots: square root of the weight of each rating, float32, shape (n_ratings,), or (0,)
+            when every weight is 1.
+        step, shift: rating - mean = code * step + shift; float32.
+    """
+
+    start: Any
+    columns: Any
+    values: Any
+    roots: Any
+    step: Any
+    shift: Any
+
+
+class Other(NamedTuple):
+    """The other side, held fixed.
+
+    Attributes:
+        factors: factors and, last, the bias, shape (n_other, k + 1), float32.
+        variance: their posterior variances, same shape, or (0, k + 1) to take them as known.
+        intercept: float32 1, or 0 for rows without a bias of their own.
+    """
+
+    factors: Any
+    variance: Any
+    intercept: Any
+
+
+class Prior(NamedTuple):
+    """What is known of a row before its ratings.
+
+    Attributes:
+        precision: Λ, shape (k + 1, k + 1), float32.
+        linear: Λμ, shape (k + 1,), float32.
+        scale: both are multiplied by it, one number a row, shape (n_rows,), float32.
+        noise: α, precision of a rating of weight 1, float32.
+    """
+
+    precision: Any
+    linear: Any
+    scale: Any
+    noise: Any
+
+
+class Solved(NamedTuple):
+    """What the solvers write, one row a row.
+
+    Attributes:
+        factors: factors then bias, shape (n_rows, k + 1), float32; NaN where a pivot failed.
+        means: A⁻¹ b, whatever is drawn; same shape, or (0, k + 1) when not wanted.
+        variance: diagonal of A⁻¹; same shape, or (0, k + 1) when not wanted.
+        objective: α Σ w t² - bᵀ A⁻¹ b, shape (n_rows,), float32: the minimum over x of
+            α Σ w (t - z · x)² + (x - μ)ᵀ Λ (x - μ) - μᵀΛμ, and the part of the variances.
+    """
+
+    factors: Any
+    means: Any
+    variance: Any
+    objective: Any
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)

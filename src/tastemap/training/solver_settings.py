@@ -1,0 +1,102 @@
+"""Settings of the solvers, checked; apart from them, so that reading a model loads no compiler."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Literal
+
+from tastemap.errors import ConfigError
+
+MAX_FACTORS = 256
+"""`kernels.MAX_FACTORS`, which a test compares."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class AlsSettings:
+    """How to fit by alternating least squares.
+
+    Attributes:
+        factors: numbers for each user and each item, besides the bias.
+        regularization: ``"auto"``, or λ, positive.
+        weighted: multiply λ by the number of ratings of the row; means nothing with ``"auto"``.
+        nonnegative: keep all factors at 0 or above; biases are free.
+        sweeps: at most so many times both sides.
+        tolerance: stop when a sweep changes the error being minimised by less than this part.
+        patience: stop after so many sweeps without a better validation error, and keep the best
+            sweep's factors; None to learn nothing from the validation ratings.
+        threads: None for every core. The result does not depend on it.
+
+    Raises:
+        ConfigError: a setting is out of its range.
+    """
+
+    factors: int = 32
+    regularization: float | Literal["auto"] = "auto"
+    weighted: bool = True
+    nonnegative: bool = False
+    sweeps: int = 30
+    tolerance: float = 5e-4
+    patience: int | None = None
+    threads: int | None = None
+
+    def __post_init__(self) -> None:
+        _check_factors_and_threads(self.factors, self.threads)
+        if self.regularization != "auto" and not (
+            isinstance(self.regularization, int | float) and 0 < self.regularization < math.inf
+        ):
+            raise ConfigError(
+                f'regularization must be "auto" or a positive number, got {self.regularization!r}'
+            )
+        if self.sweeps < 1:
+            raise ConfigError(f"sweeps must be at least 1, got {self.sweeps}")
+        if not self.tolerance >= 0:
+            raise ConfigError(f"tolerance must not be negative, got {self.tolerance}")
+        if self.patience is not None and self.patience < 1:
+            raise ConfigError(f"patience must be at least 1, got {self.patience}")
+
+
+@dataclass(frozen=True, kw_only=True)
+class GibbsSettings:
+    """How long to sample, and what to keep.
+
+    Attributes:
+        factors: numbers for each user and each item, besides the bias.
+        sweeps: times that everything is drawn.
+        burn_in: sweeps at the beginning from which nothing is kept.
+        draws: sweeps that are kept, spread evenly over the rest.
+        threads: None for every core. The result does not depend on it.
+
+    Raises:
+        ConfigError: a setting is out of its range.
+    """
+
+    factors: int = 16
+    sweeps: int = 240
+    burn_in: int = 40
+    draws: int = 32
+    threads: int | None = None
+
+    def __post_init__(self) -> None:
+        _check_factors_and_threads(self.factors, self.threads)
+        if self.draws < 1:
+            raise ConfigError(f"draws must be at least 1, got {self.draws}")
+        if self.burn_in < 0:
+            raise ConfigError(f"burn_in must not be negative, got {self.burn_in}")
+        if self.sweeps < self.burn_in + self.draws:
+            raise ConfigError(
+                f"sweeps must be at least burn_in + draws = {self.burn_in + self.draws}, "
+                f"got {self.sweeps}"
+            )
+
+    def keeps(self, sweep: int) -> bool:
+        """Whether this sweep, the first being 0, is kept."""
+        after, rest = sweep - self.burn_in, self.sweeps - self.burn_in
+        return after >= 0 and (after + 1) * self.draws // rest > after * self.draws // rest
+
+
+def _check_factors_and_threads(factors: int, threads: int | None) -> None:
+    if not 1 <= factors <= MAX_FACTORS:
+        raise ConfigError(f"factors must be 1 to {MAX_FACTORS}, got {factors}")
+    if threads is not None and threads < 1:
+        raise ConfigError(f"threads must be at least 1, got {threads}")
