@@ -1,13 +1,13 @@
 import numpy as np
 import pytest
 from sklearn.metrics import mean_absolute_error, mean_squared_error
-from tests.conftest import make_ratings
-from tests.test_recommender import with_factors
 
 import tastemap as tm
 from tastemap import metrics
 from tastemap.data.ratings import Ratings
 from tastemap.errors import DataError
+from tests.conftest import make_ratings
+from tests.test_recommender import with_factors
 
 
 def test_metrics_agree_with_scikit_learn() -> None:

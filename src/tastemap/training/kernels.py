@@ -32,6 +32,8 @@ Every function has a naive twin of the same name in ``tests/oracles.py``.
 
 from __future__ import annotations
 
+from typing import Any
+
 import numba
 import numpy as np
 
@@ -49,7 +51,7 @@ def _kernel(function):
     show.
     """
     fast = {"contract", "reassoc", "nsz", "arcp"}
-    options = {"nogil": True, "error_model": "numpy", "fastmath": fast}
+    options: Any = {"nogil": True, "error_model": "numpy", "fastmath": fast}
     try:
         return numba.njit(cache=True, **options)(function)
     except RuntimeError:  # no folder can be written: compile in every process
