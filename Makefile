@@ -13,6 +13,7 @@ STAMP := $(VENV)/.installed
 
 demo: $(STAMP)
 	$(BIN)/tastemap demo --out demo
+	@echo "(so that your shell finds tastemap: source $(BIN)/activate)"
 
 test: lint types layers unit
 
