@@ -202,6 +202,24 @@ def test_same_ratings_everywhere_are_no_trouble(
     np.testing.assert_allclose(model.predict_pairs(flat.users, flat.items), 3, atol=0.01)
 
 
+def test_the_recipe_calibrates_without_touching_the_model(
+    halves: tuple[Ratings, Ratings, np.ndarray],
+) -> None:
+    train, valid, _ = halves
+    quick = {"factors": 2, "sweeps": 60, "burn_in": 20, "draws": 20}
+    fitted = BayesianMF(**quick).fit(train)
+    plain = BayesianMF(**quick, calibration=0).fit(train)
+    assert isinstance(fitted.model, PosteriorModel)
+    assert isinstance(plain.model, PosteriorModel)
+    assert bits(fitted.model) == bits(plain.model)
+    assert plain.model.calibration is None
+    low, high = fitted.model.interval_pairs(valid.users, valid.items, 0.8)
+    within = (valid.values >= low) & (valid.values <= high)
+    assert 0.77 < within.mean() < 0.83
+    with pytest.raises(ConfigError, match="calibration must be"):
+        BayesianMF(calibration=0.6)
+
+
 def test_accuracy_on_the_bundled_ratings() -> None:
     folder = files("tastemap") / "data" / "bundled" / "movielens-small"
     table = pq.read_table(str(folder / "ratings.parquet"))

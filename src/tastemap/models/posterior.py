@@ -9,12 +9,15 @@ the few that matter, so that predicting costs about as much as with one draw.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from statistics import NormalDist
 from typing import ClassVar, NamedTuple, Self
 
 import numpy as np
 
 from tastemap.arrays import AnyArray, Codes, Factors, Float64s, Int64s, Values, frozen
+from tastemap.errors import ConfigError
+from tastemap.models.calibration import Calibration
 from tastemap.models.factors import FactorModel
 from tastemap.models.protocol import PAIRS_AT_ONCE, blocks
 
@@ -48,6 +51,8 @@ class PosteriorModel(FactorModel):
         draws_mean: μ of every draw, in units of the ratings.
         noise_variance: of a rating of weight 1 around its prediction, shape (draws,), in squared
             units of the ratings.
+        calibration: how wide intervals must be, learnt from held-out ratings; None: as wide as
+            a normal distribution has it.
     """
 
     kind: ClassVar[str] = "posterior"
@@ -56,6 +61,7 @@ class PosteriorModel(FactorModel):
     item_draws: Factors
     draws_mean: float
     noise_variance: Float64s
+    calibration: Calibration | None = None
 
     def __post_init__(self) -> None:
         FactorModel.__post_init__(self)
@@ -119,6 +125,30 @@ class PosteriorModel(FactorModel):
             rating_deviation=np.sqrt(variance + noise).astype(np.float32),
         )
 
+    def interval_pairs(self, users: Codes, items: Codes, level: float) -> tuple[Values, Values]:
+        """Lower and upper end of the interval that holds a new rating with chance ``level``.
+
+        Args:
+            users: codes, shape (n,).
+            items: codes, shape (n,).
+            level: above 0 and below 1.
+
+        Returns:
+            Ends in units of the ratings, each of shape (n,); not clipped to the scale.
+
+        Raises:
+            ConfigError: ``level`` is out of its range.
+        """
+        if not 0 < level < 1:
+            raise ConfigError(f"the level of an interval must be between 0 and 1, got {level}")
+        found = self.posterior_pairs(users, items)
+        if self.calibration is None:
+            half = found.rating_deviation * np.float32(NormalDist().inv_cdf((1 + level) / 2))
+        else:
+            wide = self.calibration.multiplier(users, items, level)
+            half = (found.rating_deviation * wide).astype(np.float32)
+        return found.mean - half, found.mean + half
+
     def item_bias_deviation(self) -> Values:
         """Posterior standard deviation of each item's bias, shape (n_items,).
 
@@ -139,18 +169,20 @@ class PosteriorModel(FactorModel):
             "item_draws": self.item_draws,
             "draws_mean": frozen([self.draws_mean], np.float64),
             "noise_variance": self.noise_variance,
+            **(self.calibration.parameters() if self.calibration is not None else {}),
         }
 
     @classmethod
     def from_parameters(cls, parameters: Mapping[str, AnyArray]) -> Self:
         """The model with these arrays."""
-        return cls.of(
+        model = cls.of(
             FactorModel.from_parameters(parameters),
             parameters["user_draws"],
             parameters["item_draws"],
             float(parameters["draws_mean"][0]),
             parameters["noise_variance"],
         )
+        return replace(model, calibration=Calibration.from_parameters(parameters))
 
 
 def distil(

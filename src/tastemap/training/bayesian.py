@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import ClassVar
 
+import numpy as np
+
 from tastemap.data.ratings import Ratings
+from tastemap.errors import ConfigError
+from tastemap.models.calibration import Calibration
 from tastemap.models.posterior import PosteriorModel
+from tastemap.randomness import stream
 from tastemap.training.history import OnEpoch, TrainingHistory
 from tastemap.training.recipe import Recipe
 from tastemap.training.solver_settings import GibbsSettings
@@ -26,6 +31,9 @@ class BayesianMF(Recipe):
             little better.
         burn_in: sweeps at the beginning from which nothing is kept.
         draws: sweeps that are kept, spread evenly over the rest.
+        calibration: share of the training ratings held out of a second, shorter chain, on which
+            the width of intervals is measured (`tastemap.models.calibration`); the model itself
+            is trained on all. 0: intervals as wide as a normal distribution has it.
 
     Raises:
         ConfigError: a setting is out of its range.
@@ -37,9 +45,12 @@ class BayesianMF(Recipe):
     sweeps: int = 240
     burn_in: int = 40
     draws: int = 32
+    calibration: float = 0.2
 
     def __post_init__(self) -> None:
         self._settings()
+        if not 0 <= self.calibration <= 0.5:
+            raise ConfigError(f"calibration must be from 0 to 0.5, got {self.calibration}")
 
     def _settings(self) -> GibbsSettings:
         return GibbsSettings(
@@ -58,4 +69,21 @@ class BayesianMF(Recipe):
         # Imported here: reading a model folder must not load the compiler.
         from tastemap.training.gibbs import fit_gibbs
 
-        return fit_gibbs(train, valid, self._settings(), seed=seed, on_epoch=on_epoch)
+        model, history = fit_gibbs(train, valid, self._settings(), seed=seed, on_epoch=on_epoch)
+        held_out = stream(seed, "bayesian/calibration").random(len(train)) < self.calibration
+        if not held_out.any() or held_out.all():
+            return model, history
+        shorter = GibbsSettings(
+            factors=self.factors,
+            burn_in=self.burn_in // 2,
+            sweeps=max(self.sweeps // 2, self.burn_in // 2 + self.draws),
+            draws=self.draws,
+        )
+        rest, _ = fit_gibbs(train.take(~held_out), settings=shorter, seed=seed)
+        tested = train.take(held_out)
+        found = rest.posterior_pairs(tested.users, tested.items)
+        scores = np.abs(tested.values - found.mean) / found.rating_deviation
+        calibration = Calibration.of(
+            train.user_counts, train.item_counts, tested.users, tested.items, scores
+        )
+        return replace(model, calibration=calibration), history
