@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from importlib.resources import files
 
 import numpy as np
@@ -15,7 +16,7 @@ from tastemap.data.catalog import Catalog
 from tastemap.data.ratings import Ratings
 from tastemap.data.synthetic import SyntheticModel, SyntheticRatings, synthetic_ratings
 from tastemap.data.vocabulary import Vocabulary
-from tastemap.errors import ConfigError
+from tastemap.errors import ConfigError, MissingExtraError
 from tastemap.metrics import mse, rmse
 from tastemap.models.posterior import PosteriorModel
 from tastemap.training import gibbs
@@ -218,6 +219,14 @@ def test_the_recipe_calibrates_without_touching_the_model(
     assert 0.77 < within.mean() < 0.83
     with pytest.raises(ConfigError, match="calibration must be"):
         BayesianMF(calibration=0.6)
+
+
+def test_without_the_compiler_the_message_says_what_to_install(
+    halves: tuple[Ratings, Ratings, np.ndarray], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "numba", None)
+    with pytest.raises(MissingExtraError, match=r'pip install "tastemap\[engine\]"'):
+        BayesianMF().fit(halves[0])
 
 
 def test_accuracy_on_the_bundled_ratings() -> None:

@@ -44,10 +44,10 @@ class Calibration:
     counts: Int64s
 
     def __post_init__(self) -> None:
-        kinds = {"user_bins": np.uint8, "item_bins": np.uint8}
-        kinds |= {"multipliers": np.float64, "counts": np.int64}
-        for name, kind in kinds.items():
-            object.__setattr__(self, name, frozen(getattr(self, name), kind))
+        object.__setattr__(self, "user_bins", frozen(self.user_bins, np.uint8))
+        object.__setattr__(self, "item_bins", frozen(self.item_bins, np.uint8))
+        object.__setattr__(self, "multipliers", frozen(self.multipliers, np.float64))
+        object.__setattr__(self, "counts", frozen(self.counts, np.int64))
 
     @classmethod
     def of(
@@ -121,4 +121,4 @@ def _quantiles(scores: Values) -> Float64s:
     """The ⌈(n + 1) p⌉-th smallest score for each level p, or the largest, shape (levels,)."""
     ordered = np.sort(scores.astype(np.float64))
     at = np.ceil((len(scores) + 1) * np.array(LEVELS) - 1e-9).astype(np.int64) - 1
-    return ordered[at.clip(0, len(scores) - 1)]
+    return np.asarray(ordered[at.clip(0, len(scores) - 1)])

@@ -9,7 +9,7 @@ from typing import ClassVar
 import numpy as np
 
 from tastemap.data.ratings import Ratings
-from tastemap.errors import ConfigError
+from tastemap.errors import ConfigError, require
 from tastemap.models.calibration import Calibration
 from tastemap.models.posterior import PosteriorModel
 from tastemap.randomness import stream
@@ -67,6 +67,8 @@ class BayesianMF(Recipe):
         checkpoint: Path | None,
     ) -> tuple[PosteriorModel, TrainingHistory]:
         # Imported here: reading a model folder must not load the compiler.
+        require("numba", "engine")
+        require("threadpoolctl", "engine")
         from tastemap.training.gibbs import fit_gibbs
 
         model, history = fit_gibbs(train, valid, self._settings(), seed=seed, on_epoch=on_epoch)
