@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from functools import cached_property
 from statistics import NormalDist
 from typing import ClassVar, NamedTuple, Self
 
@@ -19,6 +20,7 @@ from tastemap.arrays import AnyArray, Codes, Factors, Float64s, Int64s, Values, 
 from tastemap.errors import ConfigError
 from tastemap.models.calibration import Calibration
 from tastemap.models.factors import FactorModel
+from tastemap.models.fold_in import FoldedUser, UserPrior, fold_in
 from tastemap.models.protocol import PAIRS_AT_ONCE, blocks
 
 KEPT_VARIANCE = 0.999
@@ -148,6 +150,23 @@ class PosteriorModel(FactorModel):
             wide = self.calibration.multiplier(users, items, level)
             half = (found.rating_deviation * wide).astype(np.float32)
         return found.mean - half, found.mean + half
+
+    def fold_in(self, items: Codes, values: Values) -> FoldedUser:
+        """A user the model has not seen, from a few ratings (`tastemap.models.fold_in.fold_in`).
+
+        Args:
+            items: codes of the rated items, shape (n,), each at most once.
+            values: the ratings, shape (n,).
+
+        Raises:
+            DataError: an item repeats or does not exist, or a rating is not finite.
+        """
+        noise = float(self.noise_variance.mean())
+        return fold_in(self, items, values, noise_variance=noise, prior=self._user_prior)
+
+    @cached_property
+    def _user_prior(self) -> UserPrior:
+        return UserPrior.of(self)
 
     def item_bias_deviation(self) -> Values:
         """Posterior standard deviation of each item's bias, shape (n_items,).
