@@ -2,6 +2,7 @@ import json
 import signal
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -58,13 +59,15 @@ def test_a_metadata_column_called_item_does_not_clash(tmp_path: Path) -> None:
 
 
 def test_the_manifest_says_what_the_model_is(small: Ratings, tmp_path: Path) -> None:
-    tm.BiasesOnly(user_damping=3).fit(small, small, seed=7).save(tmp_path / "m")
+    train = replace(small, part="train of a test")
+    tm.BiasesOnly(user_damping=3).fit(train, small, seed=7).save(tmp_path / "m")
     manifest = json.loads((tmp_path / "m" / "manifest.json").read_text())
     assert manifest["format"] == 1
     assert manifest["recipe"]["name"] == "biases"
     assert manifest["recipe"]["settings"]["user_damping"] == 3
     assert manifest["seed"] == 7
     assert manifest["training_data"]["fingerprint"] == small.fingerprint
+    assert manifest["training_data"]["split"] == "train of a test"
     assert manifest["evaluation"]["rows"] == len(small)
     assert set(manifest["sha256"]) == {"arrays.safetensors", "users.parquet", "items.parquet"}
     assert manifest["libraries"]["numpy"] == np.__version__

@@ -2,27 +2,21 @@
 
 from __future__ import annotations
 
-import importlib.metadata
-import platform
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, field, replace
-from datetime import UTC, datetime
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import pyarrow as pa
 
-from tastemap import model_folder
+from tastemap import model_folder, packing
 from tastemap.arrays import Codes, Mask, Values, top_n
-from tastemap.data.catalog import Catalog, Wanted
+from tastemap.data.catalog import Catalog, Wanted, words
 from tastemap.data.ratings import Ratings
 from tastemap.data.vocabulary import UNKNOWN, Vocabulary
 from tastemap.errors import ConfigError, ModelFolderError, NotFittedFor
 from tastemap.evaluation.evaluate import Evaluation, evaluate
 from tastemap.models.bias import BiasModel
-from tastemap.models.factors import FactorModel
-from tastemap.models.network import NetworkModel
 from tastemap.models.protocol import Model, blocks
 from tastemap.results import (
     GLOBAL_MEAN,
@@ -37,16 +31,11 @@ from tastemap.results import (
 from tastemap.training.baselines import BiasesOnly
 from tastemap.training.history import TrainingHistory
 from tastemap.training.recipe import Recipe
-from tastemap.training.registry import RECIPES
 
 if TYPE_CHECKING:
     from tastemap.explanation.biases import BiasRanking
     from tastemap.explanation.components import Components
     from tastemap.explanation.why import Explanation
-
-_KINDS: tuple[type[Model], ...] = (BiasModel, FactorModel, NetworkModel)
-MODELS: dict[str, type[Model]] = {model.kind: model for model in _KINDS}
-"""Kinds of model a folder may hold: loading never imports a name it finds in a file."""
 
 _SCORES_AT_ONCE = 1 << 24
 """Scores held at a time when ranking for many users (64 MB)."""
@@ -277,10 +266,10 @@ class Recommender:
         filtered = {f"with fewer than {min_ratings} training ratings": int(np.sum(~allowed))}
         rules: list[tuple[str, Mask]] = []
         if include:
-            rules.append((f"not {_words(include)}", self.catalog.matches(include)))
+            rules.append((f"not {words(include)}", self.catalog.matches(include)))
         for name, value in (exclude or {}).items():
             one = {name: value}
-            rules.append((f"with {_words(one)}", ~self.catalog.matches(one)))
+            rules.append((f"with {words(one)}", ~self.catalog.matches(one)))
         for reason, keep in rules:
             filtered[reason] = int(np.sum(allowed & ~keep))
             allowed = allowed & keep
@@ -376,30 +365,7 @@ class Recommender:
 
     def manifest(self) -> dict[str, Any]:
         """What the model is, as plain values: the manifest of its folder."""
-        low, high = self.ratings.scale
-        return {
-            "tastemap": _version("tastemap"),
-            "created": datetime.now(UTC).isoformat(timespec="seconds"),
-            "recipe": {"name": self.recipe.name, "settings": asdict(self.recipe)},
-            "model": self.model.kind,
-            "seed": self.seed,
-            "training_data": {
-                "name": self.ratings.name,
-                "fingerprint": self.ratings.fingerprint,
-                "ratings": len(self.ratings),
-                "users": self.ratings.n_users,
-                "items": self.ratings.n_items,
-                "scale": [low, high],
-                "notes": list(self.ratings.notes),
-            },
-            "history": self.history.to_json(),
-            "fit_seconds": self.seconds,
-            "evaluation": self.evaluation.to_json() if self.evaluation else None,
-            "libraries": {
-                "python": platform.python_version(),
-                **{name: _version(name) for name in ("numpy", "pyarrow", "jax", "optax")},
-            },
-        }
+        return packing.manifest_of(self)
 
     def save(self, folder: str | Path) -> Path:
         """Write a model folder (`tastemap.model_folder`); `load` gives the same model back.
@@ -409,33 +375,8 @@ class Recommender:
         Raises:
             ModelFolderError: something that is not a model folder is in the way.
         """
-        arrays = {f"model.{name}": array for name, array in self.model.parameters().items()}
-        arrays |= {f"fallback.{name}": a for name, a in self.fallback.parameters().items()}
-        for name in _COLUMNS:
-            column = getattr(self.ratings, name)
-            if column is not None:
-                arrays[f"ratings.{name}"] = column
-        item_ids = "item"
-        while item_ids in self.catalog.columns:
-            item_ids += "_"
-        items = (
-            self.catalog.table.add_column(0, item_ids, self.ratings.item_ids.ids)
-            if self.catalog.columns
-            else pa.table({item_ids: self.ratings.item_ids.ids})
-        )
-        model_folder.write(
-            folder,
-            model_folder.FolderContent(
-                manifest=self.manifest(),
-                arrays=arrays,
-                users=pa.table({"user": self.ratings.user_ids.ids}),
-                items=items,
-            ),
-        )
+        model_folder.write(folder, packing.pack(self))
         return Path(folder)
-
-
-_COLUMNS = ("users", "items", "values", "times", "weights")
 
 
 def load(folder: str | Path) -> Recommender:
@@ -448,49 +389,9 @@ def load(folder: str | Path) -> Recommender:
     """
     content = model_folder.read(folder)
     try:
-        return _from_content(content)
+        return Recommender(**packing.unpack(content))
     except (KeyError, TypeError, ValueError, IndexError) as error:
         raise ModelFolderError(f"{folder} does not hold a whole model: {error!r}") from error
-
-
-def _from_content(content: model_folder.FolderContent) -> Recommender:
-    manifest, arrays = content.manifest, content.arrays
-
-    def part(prefix: str) -> dict[str, Any]:
-        return {
-            name.removeprefix(prefix): array
-            for name, array in arrays.items()
-            if name.startswith(prefix)
-        }
-
-    user_ids = Vocabulary(content.users.column(0).combine_chunks(), "user")
-    item_ids = Vocabulary(content.items.column(0).combine_chunks(), "item")
-    data = manifest["training_data"]
-    ratings = Ratings(
-        **part("ratings."),
-        user_ids=user_ids,
-        item_ids=item_ids,
-        catalog=Catalog(item_ids, content.items.remove_column(0)),
-        name=data["name"],
-        notes=tuple(data["notes"]),
-    )
-    model = MODELS[manifest["model"]].from_parameters(part("model."))
-    fallback = BiasModel.from_parameters(part("fallback."))
-    for one in (model, fallback):
-        if (one.n_users, one.n_items) != (len(user_ids), len(item_ids)):
-            raise ValueError("the arrays are of other users and items")
-    recipe = RECIPES[manifest["recipe"]["name"]]
-    evaluation = manifest["evaluation"]
-    return Recommender(
-        model=model,
-        ratings=ratings,
-        recipe=recipe.from_settings(manifest["recipe"]["settings"]),
-        seed=manifest["seed"],
-        history=TrainingHistory.from_json(manifest["history"]),
-        seconds=manifest["fit_seconds"],
-        fallback=fallback,
-        evaluation=Evaluation(**evaluation) if evaluation else None,
-    )
 
 
 def _is_many(value: Any) -> bool:
@@ -507,24 +408,3 @@ def _fits(vocabulary: Vocabulary, raw: Any) -> bool:
 def _at_least(name: str, value: int, least: int) -> None:
     if value < least:
         raise ConfigError(f"{name} must be at least {least}, got {value}")
-
-
-def _words(wanted: Wanted) -> str:
-    def word(value: Any) -> str:
-        if isinstance(value, tuple) and len(value) == 2:
-            low, high = value
-            if low is None or high is None:
-                return f"from {low}" if high is None else f"up to {high}"
-            return f"{low} to {high}"
-        if isinstance(value, list | tuple | set | frozenset):
-            return " or ".join(str(one) for one in value)
-        return str(value)
-
-    return ", ".join(f"{name} {word(value)}" for name, value in wanted.items())
-
-
-def _version(name: str) -> str | None:
-    try:
-        return importlib.metadata.version(name)
-    except importlib.metadata.PackageNotFoundError:
-        return None

@@ -234,3 +234,10 @@ def test_a_cut_that_leaves_a_part_empty_is_refused() -> None:
 def test_settings_out_of_range_are_refused(wrong: Callable[[Ratings], Split]) -> None:
     with pytest.raises(ConfigError):
         wrong(make())
+
+
+def test_each_part_knows_what_it_is_of(movielens: Ratings) -> None:
+    divided = splits.random(movielens, valid_fraction=0.2, seed=42)
+    assert divided.train.part == "train of random, 0.2 of the ratings in valid, seed 42"
+    assert divided.valid.part.startswith("valid of random")
+    assert movielens.part == ""

@@ -195,3 +195,19 @@ def _is_text(kind: pa.DataType) -> bool:
 def _as_mask(fits: pa.ChunkedArray) -> Mask:
     filled: Mask = np.asarray(pc.fill_null(fits, False), dtype=np.bool_)
     return filled
+
+
+def words(wanted: Wanted) -> str:
+    """A filter on metadata in words, such as ``genres Comedy, year 1990 to 1999``."""
+
+    def word(value: Any) -> str:
+        if isinstance(value, tuple) and len(value) == 2:
+            low, high = value
+            if low is None or high is None:
+                return f"from {low}" if high is None else f"up to {high}"
+            return f"{low} to {high}"
+        if isinstance(value, list | tuple | set | frozenset):
+            return " or ".join(str(one) for one in value)
+        return str(value)
+
+    return ", ".join(f"{name} {word(value)}" for name, value in wanted.items())

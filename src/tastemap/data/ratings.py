@@ -56,6 +56,7 @@ class Ratings:
         item_ids: raw item ids by code; may hold items without a rating here.
         catalog: titles and metadata of the items.
         name: where the ratings come from, for titles and reports.
+        part: which part of a split they are, and of which; empty for the whole.
         notes: what reading found and did: columns taken, rows dropped, duplicates resolved.
 
     Raises:
@@ -72,6 +73,7 @@ class Ratings:
     item_ids: Vocabulary
     catalog: Catalog
     name: str = "ratings"
+    part: str = ""
     notes: tuple[str, ...] = field(default=())
 
     def __post_init__(self) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 
 import numpy as np
@@ -224,10 +224,13 @@ def time_cut(
 def _split(
     ratings: Ratings, train: Mask, valid: Mask, said: str, test: Mask | None = None
 ) -> Split:
+    def part(name: str, rows: Mask) -> Ratings:
+        return replace(ratings.take(rows), part=f"{name} of {said}")
+
     return Split(
-        train=ratings.take(train),
-        valid=ratings.take(valid),
-        test=None if test is None else ratings.take(test),
+        train=part("train", train),
+        valid=part("valid", valid),
+        test=None if test is None else part("test", test),
         description=said,
     )
 
