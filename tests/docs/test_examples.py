@@ -57,7 +57,7 @@ def test_the_examples_of_a_docstring_run(module: str, workshop: Path) -> None:
         ("model  rmse", "model  mae", "the first line"),
         ("a 1\nb 2", "a 1", "1 lines were printed, 2 are shown"),
         ("a\n...\nz", "a\nb\nc\nz", ""),
-        ("a\n...\nz", "a\nb\nc\ny", "a fifth of the words"),
+        ("a\n...\nz", "a\nb\nc\ny", "fifths of the words"),
         ("took 3 s", "took 90 s", ""),
         ("x seconds\na 1 3.2", "x seconds\na 1 88.1", ""),
         ("said\nx seconds\na 1 3.2\nb 2", "said\nx seconds\na 1 88.1\nb 2", ""),
