@@ -3,6 +3,7 @@ import pytest
 
 import tastemap as tm
 from tastemap.data.ratings import Ratings
+from tastemap.data.splits import Split
 from tastemap.errors import ConfigError, NotFittedFor, UnknownItemError, UnknownUserError
 from tastemap.models.factors import FactorModel
 from tastemap.recommender import Recommender
@@ -152,7 +153,7 @@ def test_a_batch_goes_through_bounded_blocks(
     model: Recommender, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     whole = model.recommend([10, 20, 30, 40, 50, 60], 3)
-    monkeypatch.setattr("tastemap.recommender._SCORES_AT_ONCE", 10)
+    monkeypatch.setattr("tastemap.ranking.SCORES_AT_ONCE", 10)
     assert model.recommend([10, 20, 30, 40, 50, 60], 3).to_dicts() == whole.to_dicts()
 
 
@@ -198,3 +199,78 @@ def test_string_ids_stay_strings() -> None:
     named = with_factors(make_ratings([("alice", "x1", 1.0), ("bob", "x2", 5.0)]))
     with pytest.raises(UnknownUserError, match="did you mean 'alice'"):
         named.recommend("alise")
+
+
+@pytest.fixture(scope="module")
+def bayes(notebook_split: Split) -> Recommender:
+    recipe = tm.BayesianMF(factors=8, sweeps=60, burn_in=20, draws=16)
+    return recipe.fit(notebook_split.train, notebook_split.valid)
+
+
+def test_intervals_hold_what_they_say(bayes: Recommender, notebook_split: Split) -> None:
+    valid = notebook_split.valid
+    pairs = bayes.predict_codes(valid.users, valid.items)
+    interval = bayes.interval_codes(valid.users, valid.items, pairs, 0.8)
+    own = ~np.isnan(interval.low)
+    assert 734 == np.sum(~own) == np.sum(pairs.source != 0)
+    inside = (valid.values >= interval.low) & (valid.values <= interval.high)
+    assert 0.78 < inside[own].mean() < 0.84
+    assert np.all(interval.low[own] <= pairs.values[own])
+    assert np.all(pairs.values[own] <= interval.high[own])
+    assert interval.low[own].min() >= 0.5
+    assert interval.high[own].max() <= 5
+
+
+def test_an_interval_is_shown_and_missing_where_the_model_does_not_say(
+    bayes: Recommender,
+) -> None:
+    result = bayes.predict([4, 999_999], "Heat (1995)", interval=0.9)
+    assert "low to high holds the rating in 90% of cases" in str(result)
+    first, second = result.to_dicts()
+    assert first["low"] < first["prediction"] < first["high"]
+    assert np.isnan(second["low"])
+    wider = bayes.predict(4, "Heat (1995)", interval=0.99).to_dicts()[0]
+    assert wider["high"] - wider["low"] >= first["high"] - first["low"]
+    with pytest.raises(ConfigError, match="between 0 and 1, got 80"):
+        bayes.predict(4, "Heat (1995)", interval=80)
+
+
+def test_only_a_posterior_gives_intervals_and_takes_in_newcomers(model: Recommender) -> None:
+    with pytest.raises(NotFittedFor, match="cannot say how sure it is: fit BayesianMF"):
+        model.predict(10, 1, interval=0.8)
+    with pytest.raises(NotFittedFor, match="cannot take in new users: fit BayesianMF"):
+        model.recommend(ratings={1: 5.0})
+    with pytest.raises(NotFittedFor, match="cannot ask somebody new: fit BayesianMF"):
+        model.ask_next()
+
+
+def test_somebody_new_is_recommended_what_people_like_them_like(bayes: Recommender) -> None:
+    liked = {"Star Wars: Episode IV - A New Hope (1977)": 5, "Alien (1979)": 5, 1196: 5}
+    hated = dict.fromkeys(liked, 0.5)
+    fans = bayes.recommend(ratings=liked, n=500, min_ratings=50)
+    others = bayes.recommend(ratings=hated, n=500, min_ratings=50)
+    assert not {260, 1196, 1214} & set(fans.items)
+    assert fans.filtered["already rated"] == 3
+    jedi = "Star Wars: Episode VI - Return of the Jedi (1983)"
+    assert fans.titles.index(jedi) < others.titles.index(jedi)
+    assert bayes.ratings.user_ids.find("new") == -1
+
+
+def test_recommend_wants_a_user_or_ratings(bayes: Recommender) -> None:
+    with pytest.raises(ConfigError, match="not both"):
+        bayes.recommend()
+    with pytest.raises(ConfigError, match="not both"):
+        bayes.recommend(4, ratings={1: 5.0})
+    with pytest.raises(UnknownItemError, match="did you mean"):
+        bayes.recommend(ratings={"Alein (1979)": 5})
+
+
+def test_a_newcomer_is_asked_about_items_people_know_one_after_the_other(
+    bayes: Recommender,
+) -> None:
+    first = bayes.ask_next(n=3)
+    assert len(first) == 3
+    assert min(first.chances) > 0.1
+    then = bayes.ask_next({first.items[0]: 4.0}, n=3)
+    assert first.items[0] not in then.items
+    assert len(bayes.ask_next(n=0)) == 0

@@ -38,6 +38,10 @@ def test_text_lines_up_numbers_on_the_right() -> None:
     assert lines[-1] == "a <note>"
 
 
+def test_a_dataclass_is_shown_as_a_table() -> None:
+    assert repr(films) == str(films)
+
+
 def test_html_escapes_everything() -> None:
     page = films._repr_html_()
     assert "<b>" not in page

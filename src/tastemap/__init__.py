@@ -25,12 +25,14 @@ if TYPE_CHECKING:
     from tastemap.report import write_report as write_report
     from tastemap.training.baselines import BiasesOnly as BiasesOnly
     from tastemap.training.baselines import GlobalMean as GlobalMean
+    from tastemap.training.bayesian import BayesianMF as BayesianMF
     from tastemap.training.gradient_recipes import BiasedMF as BiasedMF
     from tastemap.training.gradient_recipes import DotProduct as DotProduct
     from tastemap.training.gradient_recipes import NeuralNet as NeuralNet
 
 # public name -> where it lives; a name that is a module has no attribute.
 _HOMES: dict[str, tuple[str, str | None]] = {
+    "BayesianMF": ("tastemap.training.bayesian", "BayesianMF"),
     "BiasedMF": ("tastemap.training.gradient_recipes", "BiasedMF"),
     "BiasesOnly": ("tastemap.training.baselines", "BiasesOnly"),
     "DotProduct": ("tastemap.training.gradient_recipes", "DotProduct"),
@@ -54,6 +56,7 @@ _HOMES: dict[str, tuple[str, str | None]] = {
 }
 
 __all__ = [
+    "BayesianMF",
     "BiasedMF",
     "BiasesOnly",
     "DotProduct",

@@ -18,6 +18,7 @@ from tastemap.model_folder import FolderContent
 from tastemap.models.bias import BiasModel
 from tastemap.models.factors import FactorModel
 from tastemap.models.network import NetworkModel
+from tastemap.models.posterior import PosteriorModel
 from tastemap.models.protocol import Model
 from tastemap.training.history import TrainingHistory
 from tastemap.training.registry import RECIPES
@@ -25,7 +26,7 @@ from tastemap.training.registry import RECIPES
 if TYPE_CHECKING:
     from tastemap.recommender import Recommender
 
-_KINDS: tuple[type[Model], ...] = (BiasModel, FactorModel, NetworkModel)
+_KINDS: tuple[type[Model], ...] = (BiasModel, FactorModel, NetworkModel, PosteriorModel)
 MODELS: dict[str, type[Model]] = {model.kind: model for model in _KINDS}
 """Kinds of model a folder may hold: loading never imports a name it finds in a file."""
 

@@ -2,29 +2,33 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from tastemap import model_folder, packing
-from tastemap.arrays import Codes, Mask, Values, top_n
-from tastemap.data.catalog import Catalog, Wanted, words
+from tastemap import model_folder, packing, ranking
+from tastemap.arrays import Codes, Values
+from tastemap.data.catalog import Catalog, Wanted
 from tastemap.data.ratings import Ratings
-from tastemap.data.vocabulary import UNKNOWN, Vocabulary
+from tastemap.data.vocabulary import UNKNOWN
 from tastemap.errors import ConfigError, ModelFolderError, NotFittedFor
 from tastemap.evaluation.evaluate import Evaluation, evaluate
+from tastemap.models import fold_in
 from tastemap.models.bias import BiasModel
+from tastemap.models.posterior import PosteriorModel
 from tastemap.models.protocol import Model, blocks
 from tastemap.results import (
     GLOBAL_MEAN,
     ITEM_BIAS,
     MODEL,
     USER_BIAS,
+    Interval,
     PairPredictions,
     Prediction,
+    Questions,
     Recommendations,
     SimilarItems,
 )
@@ -36,9 +40,6 @@ if TYPE_CHECKING:
     from tastemap.explanation.biases import BiasRanking
     from tastemap.explanation.components import Components
     from tastemap.explanation.why import Explanation
-
-_SCORES_AT_ONCE = 1 << 24
-"""Scores held at a time when ranking for many users (64 MB)."""
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -104,13 +105,14 @@ class Recommender:
 
     # Predicting
 
-    def predict(self, user: Any, item: Any = None) -> Prediction:
+    def predict(self, user: Any, item: Any = None, *, interval: float | None = None) -> Prediction:
         """Predict ratings.
 
         Args:
             user: a raw user id, or a sequence of them.
             item: a raw item id or title, or a sequence of them; one of the two may be single and
                 the other a sequence. None: every item.
+            interval: also give the interval that holds the rating with this chance, such as 0.8.
 
         Returns:
             Predictions clipped to the scale. An id that does not occur falls back to what is
@@ -119,36 +121,31 @@ class Recommender:
         Raises:
             UnknownUserError, UnknownItemError: an id is of another type than all ids, or a title
                 does not occur: more likely a slip than a newcomer.
-            ConfigError: two sequences of different length.
+            ConfigError: two sequences of different length, or an interval not between 0 and 1.
+            NotFittedFor: the model does not know how sure it is: fit BayesianMF.
         """
-        users = list(user) if _is_many(user) else [user]
-        if item is None:
-            items: list[Any] = self.ratings.item_ids.ids.to_pylist()
-        else:
-            items = list(item) if _is_many(item) else [item]
-        if len(users) == 1 or len(items) == 1:
-            users, items = users * len(items), items * len(users)
-        elif item is None:
-            n = len(items)
-            items = items * len(users)
-            users = [one for one in users for _ in range(n)]
+        users = _listed(user)
+        items = self.ratings.item_ids.ids.to_pylist() if item is None else _listed(item)
+        if item is None or 1 in (len(users), len(items)):
+            users, items = [one for one in users for _ in items], items * len(users)
         elif len(users) != len(items):
             raise ConfigError(f"{len(users)} users and {len(items)} items are not pairs")
-        user_codes = np.array([self._user_or_unknown(one) for one in users], np.int32)
-        item_codes = np.array([self._item_or_unknown(one) for one in items], np.int32)
-        named = self.catalog.titles
+        user_of, item_of = self.ratings.user_ids.code_or_unknown, self.catalog.code_or_unknown
+        user_codes = np.array([user_of(one) for one in users], np.int32)
+        item_codes = np.array([item_of(one) for one in items], np.int32)
+        pairs = self.predict_codes(user_codes, item_codes)
+        sure = None
+        if interval is not None:
+            sure = self.interval_codes(user_codes, item_codes, pairs, interval)
+        title, raw = self.catalog.title, self.ratings.item_ids.raw
+        asked = list(zip(items, item_codes, strict=True))
         return Prediction(
             users=users,
-            items=[
-                self.ratings.item_ids.raw(code) if code >= 0 else one
-                for code, one in zip(item_codes, items, strict=True)
-            ],
-            titles=[
-                named[code] if code >= 0 else str(one)
-                for code, one in zip(item_codes, items, strict=True)
-            ],
-            pairs=self.predict_codes(user_codes, item_codes),
+            items=[one if code == UNKNOWN else raw(code) for one, code in asked],
+            titles=[str(one) if code == UNKNOWN else title(code) for one, code in asked],
+            pairs=pairs,
             scale=self.ratings.scale,
+            interval=sure,
         )
 
     def predict_codes(self, users: Codes, items: Codes) -> PairPredictions:
@@ -170,23 +167,31 @@ class Recommender:
         clipped = np.clip(unclipped, np.float32(low), np.float32(high))
         return PairPredictions(values=clipped, unclipped=unclipped, source=source)
 
-    def _user_or_unknown(self, user: Any) -> int:
-        vocabulary = self.ratings.user_ids
-        return vocabulary.find(user) if _fits(vocabulary, user) else vocabulary.code(user)
-
-    def _item_or_unknown(self, item: Any) -> int:
-        if self.ratings.item_ids.find(item) == UNKNOWN and _fits(self.ratings.item_ids, item):
-            titled = self.catalog.codes_of_title(item)
-            return UNKNOWN if not titled else self.catalog.code(item)
-        return self.catalog.code(item)
+    def interval_codes(
+        self, users: Codes, items: Codes, pairs: PairPredictions, level: float
+    ) -> Interval:
+        """How sure predictions of `predict_codes` are; NaN where they are not the model's own."""
+        model = self._posterior("say how sure it is")
+        own = pairs.source == MODEL
+        ends = np.full((3, len(users)), np.nan, np.float32)
+        ends[1:, own] = model.interval_pairs(users[own], items[own], level)
+        ends[0, own] = model.posterior_pairs(users[own], items[own]).rating_deviation
+        deviation, low, high = ends
+        return Interval(
+            level=level,
+            deviation=deviation,
+            low=np.clip(low, *self.ratings.scale),
+            high=np.clip(high, *self.ratings.scale),
+        )
 
     # Recommending
 
     def recommend(
         self,
-        user: Any,
+        user: Any = None,
         n: int = 10,
         *,
+        ratings: Mapping[Any, float] | None = None,
         include: Wanted | None = None,
         exclude: Wanted | None = None,
         min_ratings: int = 1,
@@ -197,6 +202,8 @@ class Recommender:
         Args:
             user: a raw user id, or a sequence of them.
             n: how many items for each.
+            ratings: instead of a user, the ratings of somebody new, by raw item id or title.
+                They are folded in without training again; nothing is stored.
             include: keep only items that fit this metadata, such as ``{"genres": "Comedy",
                 "year": (1990, 1999)}`` (see `Catalog.matches`).
             exclude: leave out items that fit any of these.
@@ -204,76 +211,41 @@ class Recommender:
             seen: keep items that the user has rated.
 
         Raises:
-            UnknownUserError: a user id does not occur.
-            ConfigError: ``n`` is negative, or items have no such metadata.
+            UnknownUserError, UnknownItemError: an id or title does not occur.
+            NotFittedFor: the model cannot take in somebody new: fit BayesianMF.
+            ConfigError: ``n`` is negative, or items have no such metadata, or there are both a
+                user and ratings, or neither.
         """
         _at_least("n", n, 0)
         _at_least("min_ratings", min_ratings, 1)
-        users = list(user) if _is_many(user) else [user]
-        codes = np.array([self.ratings.user_ids.code(one) for one in users], np.int32)
-        allowed, filtered = self._allowed(include, exclude, min_ratings)
-        rows: list[tuple[Any, int, int, float]] = []
-        remarks = []
-        seen_left_out = 0
-        high = 0
-        for part in blocks(len(codes), max(1, _SCORES_AT_ONCE // max(1, self.ratings.n_items))):
-            for row, (code, scores) in enumerate(
-                zip(codes[part], self._scores(codes[part]), strict=True), part.start
-            ):
-                rated, _ = self.ratings.by_user.row(code)
-                if not len(rated):
-                    remarks.append(
-                        f"user {users[row]!r} has no training ratings: ranked by item bias"
-                    )
-                scores[~allowed] = np.nan
-                if not seen:
-                    seen_left_out += int(allowed[rated].sum())
-                    scores[rated] = np.nan
-                best = top_n(scores, n)
-                high += int(np.sum(scores[best] > self.ratings.scale[1]))
-                rows += [
-                    (users[row], rank, int(item), float(scores[item]))
-                    for rank, item in enumerate(best, 1)
-                ]
-        if high:
-            remarks.append(f"{high:,} scores above the scale, shown as {self.ratings.scale[1]:g}")
-        if seen_left_out:
-            filtered["already rated"] = seen_left_out
-        scores = np.array([row[3] for row in rows], np.float32)
-        return Recommendations(
-            users=[row[0] for row in rows],
-            ranks=[row[1] for row in rows],
-            items=self.ratings.item_ids.raws([row[2] for row in rows]),
-            titles=[self.catalog.title(row[2]) for row in rows],
-            scores=np.clip(scores, *self.ratings.scale),
-            filtered=filtered,
-            remarks=tuple(remarks),
+        if (user is None) == (ratings is None):
+            raise ConfigError("give a user, or the ratings of somebody new, and not both")
+        allowed, filtered = ranking.allowed_items(self.ratings, include, exclude, min_ratings)
+        if ratings is not None:
+            rated, folded = self._fold_in(ratings)
+            scored = iter([("new", rated, folded.predict(self._posterior("take in new users")))])
+            remarks = []
+        else:
+            users = _listed(user)
+            codes = np.array([self.ratings.user_ids.code(one) for one in users], np.int32)
+            scored = self._scored(users, codes)
+            remarks = [
+                f"user {users[row]!r} has no training ratings: ranked by item bias"
+                for row in np.flatnonzero(self.ratings.user_counts[codes] == 0)
+            ]
+        return ranking.recommendations(
+            self.ratings, scored, n, allowed=allowed, filtered=filtered, seen=seen, remarks=remarks
         )
 
-    def _scores(self, users: Codes) -> Values:
-        """Unclipped scores of all items for these users, shape (len(users), n_items)."""
-        scores = np.array(self.model.predict_users(users))
-        cold = np.flatnonzero(self.ratings.user_counts[users] == 0)
-        if len(cold):
-            scores[cold] = self.fallback.predict_users(np.full(len(cold), UNKNOWN, np.int32))
-        return scores
-
-    def _allowed(
-        self, include: Wanted | None, exclude: Wanted | None, min_ratings: int
-    ) -> tuple[Mask, dict[str, int]]:
-        """Which items may be recommended, and how many each rule left out, in this order."""
-        allowed = self.ratings.item_counts >= min_ratings
-        filtered = {f"with fewer than {min_ratings} training ratings": int(np.sum(~allowed))}
-        rules: list[tuple[str, Mask]] = []
-        if include:
-            rules.append((f"not {words(include)}", self.catalog.matches(include)))
-        for name, value in (exclude or {}).items():
-            one = {name: value}
-            rules.append((f"with {words(one)}", ~self.catalog.matches(one)))
-        for reason, keep in rules:
-            filtered[reason] = int(np.sum(allowed & ~keep))
-            allowed = allowed & keep
-        return allowed, filtered
+    def _scored(self, users: Sequence[Any], codes: Codes) -> Iterator[tuple[Any, Codes, Values]]:
+        """Each user with the items they rated and unclipped scores of all items."""
+        for part in blocks(len(codes), max(1, ranking.SCORES_AT_ONCE // self.ratings.n_items)):
+            scores = np.array(self.model.predict_users(codes[part]))
+            cold = np.flatnonzero(self.ratings.user_counts[codes[part]] == 0)
+            if len(cold):
+                scores[cold] = self.fallback.predict_users(np.full(len(cold), UNKNOWN, np.int32))
+            for name, code, mine in zip(users[part], codes[part], scores, strict=True):
+                yield name, self.ratings.by_user.row(code)[0], mine
 
     def similar_items(self, item: Any, n: int = 10, *, min_ratings: int = 1) -> SimilarItems:
         """The items whose vectors point most nearly the same way.
@@ -286,34 +258,58 @@ class Recommender:
         Raises:
             UnknownItemError: an id or title does not occur.
             NotFittedFor: the model has no item vectors.
+            ConfigError: ``n`` or ``min_ratings`` is too small.
         """
         _at_least("n", n, 0)
+        _at_least("min_ratings", min_ratings, 1)
         vectors = self.model.item_vectors()
         if vectors is None:
             raise NotFittedFor(
                 f"a {self.recipe.name} model has no item vectors to compare: fit one with factors"
             )
-        names = list(item) if _is_many(item) else [item]
+        names = _listed(item)
         codes = np.array([self.catalog.code(name) for name in names], np.int32)
-        length = np.linalg.norm(vectors, axis=1, keepdims=True)
-        unit = np.divide(vectors, length, out=np.zeros_like(vectors), where=length > 0)
-        too_few = self.ratings.item_counts < min_ratings
-        rows: list[tuple[int, int, int, float]] = []
-        for part in blocks(len(codes), max(1, _SCORES_AT_ONCE // max(1, self.ratings.n_items))):
-            for code, cosines in zip(codes[part], unit[codes[part]] @ unit.T, strict=True):
-                cosines[too_few] = np.nan
-                cosines[code] = np.nan
-                rows += [
-                    (int(code), rank, int(other), float(cosines[other]))
-                    for rank, other in enumerate(top_n(cosines, n), 1)
-                ]
-        return SimilarItems(
-            of=self.ratings.item_ids.raws([row[0] for row in rows]),
-            ranks=[row[1] for row in rows],
-            items=self.ratings.item_ids.raws([row[2] for row in rows]),
-            titles=[self.catalog.title(row[2]) for row in rows],
-            similarities=np.array([row[3] for row in rows], np.float32),
+        allowed = self.ratings.item_counts >= min_ratings
+        return ranking.similar(self.ratings, vectors, codes, n, allowed)
+
+    # Somebody new
+
+    def ask_next(self, known: Mapping[Any, float] | None = None, n: int = 5) -> Questions:
+        """The items to ask somebody new about, most telling first.
+
+        What an answer would tell about the user's taste, times the chance that they know the
+        item: the share of users who rated it (`tastemap.models.fold_in.ask_next`).
+
+        Args:
+            known: their ratings so far, by raw item id or title.
+            n: how many items.
+
+        Raises:
+            UnknownItemError: an id or title does not occur.
+            NotFittedFor: the model cannot take in somebody new: fit BayesianMF.
+        """
+        _at_least("n", n, 0)
+        model = self._posterior("ask somebody new")
+        rated, folded = self._fold_in(known or {})
+        n_users = np.count_nonzero(self.ratings.user_counts)
+        chance = self.ratings.item_counts / float(n_users)
+        codes = fold_in.ask_next(model, folded, chance, n, skip=rated)
+        return Questions(
+            items=self.ratings.item_ids.raws(codes),
+            titles=[self.catalog.title(code) for code in codes],
+            chances=chance[codes],
         )
+
+    def _fold_in(self, ratings: Mapping[Any, float]) -> tuple[Codes, fold_in.FoldedUser]:
+        """Codes of what somebody new rated, and their taste."""
+        model = self._posterior("take in new users")
+        codes = np.array([self.catalog.code(item) for item in ratings], np.int32)
+        return codes, model.fold_in(codes, np.array(list(ratings.values()), np.float32))
+
+    def _posterior(self, wanted: str) -> PosteriorModel:
+        if not isinstance(self.model, PosteriorModel):
+            raise NotFittedFor(f"a {self.recipe.name} model cannot {wanted}: fit BayesianMF")
+        return self.model
 
     # Reading
 
@@ -394,15 +390,9 @@ def load(folder: str | Path) -> Recommender:
         raise ModelFolderError(f"{folder} does not hold a whole model: {error!r}") from error
 
 
-def _is_many(value: Any) -> bool:
-    return isinstance(value, Sequence | np.ndarray) and not isinstance(value, str)
-
-
-def _fits(vocabulary: Vocabulary, raw: Any) -> bool:
-    """Whether a raw id is of the vocabulary's type, so that it may be a newcomer."""
-    if isinstance(raw, bool):
-        return False
-    return isinstance(raw, int | np.integer) if vocabulary.holds_integers else isinstance(raw, str)
+def _listed(value: Any) -> list[Any]:
+    many = isinstance(value, Sequence | np.ndarray) and not isinstance(value, str)
+    return list(value) if many else [value]
 
 
 def _at_least(name: str, value: int, least: int) -> None:

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from tastemap.arrays import AnyArray, Mask, Values
+from tastemap.arrays import AnyArray, Float64s, Mask, Values
 from tastemap.tables import Table
 
 MODEL, ITEM_BIAS, USER_BIAS, GLOBAL_MEAN = range(4)
@@ -40,6 +40,22 @@ class PairPredictions:
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
+class Interval:
+    """How sure predictions are; NaN where the model does not say.
+
+    Attributes:
+        level: chance that the interval holds the rating, such as 0.8.
+        deviation: standard deviation of the rating around the prediction, shape (n,).
+        low, high: ends in units of the ratings, clipped to the scale, shape (n,).
+    """
+
+    level: float
+    deviation: Values
+    low: Values
+    high: Values
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
 class Prediction(Table):
     """Predicted ratings of pairs.
 
@@ -49,6 +65,7 @@ class Prediction(Table):
         titles: what the items are called.
         pairs: the predictions, shape (n,).
         scale: smallest and largest rating.
+        interval: how sure the predictions are; None unless asked for.
     """
 
     users: Sequence[Any]
@@ -56,6 +73,7 @@ class Prediction(Table):
     titles: Sequence[str]
     pairs: PairPredictions
     scale: tuple[float, float]
+    interval: Interval | None = None
 
     @property
     def values(self) -> Values:
@@ -73,19 +91,27 @@ class Prediction(Table):
         return float(self.values[0])
 
     def columns(self) -> dict[str, Any]:
-        """User, item, title, prediction, and what it was made from."""
-        return {
+        """User, item, title, prediction, its interval if asked for, and what it was made from."""
+        columns: dict[str, Any] = {
             "user": self.users,
             "item": self.items,
             "title": self.titles,
             "prediction": self.values,
-            "made_from": self.sources,
         }
+        if self.interval is not None:
+            columns |= {
+                "deviation": self.interval.deviation,
+                "low": self.interval.low,
+                "high": self.interval.high,
+            }
+        return {**columns, "made_from": self.sources}
 
     @property
     def notes(self) -> list[str]:
-        """How many predictions fell back, and how many were clipped."""
+        """The level of the interval, how many predictions fell back, and how many were clipped."""
         notes = []
+        if self.interval is not None:
+            notes.append(f"low to high holds the rating in {self.interval.level:.0%} of cases")
         counts = np.bincount(self.pairs.source, minlength=len(SOURCES))
         fell_back = [f"{counts[k]:,} from the {SOURCES[k]}" for k in range(1, 4) if counts[k]]
         if fell_back:
@@ -162,3 +188,21 @@ class SimilarItems(Table):
             "title": self.titles,
             "similarity": self.similarities,
         }
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class Questions(Table):
+    """Items to ask somebody new about, most telling first.
+
+    Attributes:
+        items, titles: raw ids and names.
+        chances: share of the users who rated the item, shape (n,).
+    """
+
+    items: Sequence[Any]
+    titles: Sequence[str]
+    chances: Float64s
+
+    def columns(self) -> dict[str, Any]:
+        """Item, title, and the chance that somebody knows it."""
+        return {"item": self.items, "title": self.titles, "chance_known": self.chances}

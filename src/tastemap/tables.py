@@ -27,6 +27,11 @@ _FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
 class Table(ABC):
     """A result with named columns of equal length."""
 
+    def __init_subclass__(cls) -> None:
+        # A dataclass writes a __repr__ of its fields unless the class has one of its own.
+        cls.__repr__ = cls.__dict__.get("__repr__", cls.__repr__)  # type: ignore[method-assign]
+        super().__init_subclass__()
+
     @abstractmethod
     def columns(self) -> Mapping[str, Sequence[Any] | np.ndarray[Any, Any]]:
         """The columns by name, all of one length: what every other form is made from."""

@@ -79,7 +79,7 @@ def test_demo_does_it_all(tmp_path: Path) -> None:
     out = shell("demo", "-n", 4, folder=tmp_path)
     assert out.returncode == 0, out.stderr
     models = tmp_path / "tastemap-demo" / "models"
-    for name in ("mean", "biases", "dot", "biased", "neural"):
+    for name in ("mean", "biases", "dot", "biased", "neural", "bayesian"):
         assert tm.load(models / name).recipe.name == name
     for shown in ("rmse", "largest biases", "smallest biases", "component 3", "report: "):
         assert shown in out.stdout
@@ -99,15 +99,17 @@ def test_demo_does_it_all(tmp_path: Path) -> None:
 
 @pytest.fixture
 def quick_recipes(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The three models with settings that take no time."""
+    """The models with settings that take no time."""
     for kind in (tm.DotProduct, tm.BiasedMF, tm.NeuralNet):
         quick = partial(kind, factors=4, schedule=((1e-3, 1),), holdout=0)
         monkeypatch.setattr(tm, kind.__name__, quick)
+    quick = partial(tm.BayesianMF, factors=4, sweeps=6, burn_in=2, draws=4, calibration=0)
+    monkeypatch.setattr(tm, "BayesianMF", quick)
 
 
 def test_demo_in_json(tmp_path: Path, quick_recipes: None) -> None:
     said = json.loads(answer("demo", "--out", tmp_path / "d", "-n", 2, "--json"))
-    assert set(said["models"]) == {"mean", "biases", "dot", "biased", "neural"}
+    assert set(said["models"]) == {"mean", "biases", "dot", "biased", "neural", "bayesian"}
     assert {row["model"] for row in said["comparison"]["rows"]} == set(said["models"])
     assert said["audit"]["rows"]
     assert [len(table["rows"]) for table in said["lists"].values()] == [2] * 8

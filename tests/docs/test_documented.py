@@ -17,7 +17,7 @@ import pytest
 from typer.main import get_command
 
 import tastemap as tm
-from tastemap import errors, model_folder
+from tastemap import errors, model_folder, packing
 from tastemap.cli import app
 from tastemap.data.splits import Split
 from tastemap.tables import Table
@@ -169,8 +169,10 @@ def test_every_field_and_array_of_a_model_folder_is_documented(
         inner = value if name in ("recipe", "training_data", "history") else {}
         for key in inner or [name]:
             assert re.search(rf"`({name})?\.?{key}`", page), f"{name} {key}"
-    for name in content.arrays:
-        assert f"`{name}`" in page, name
+    recipes = (recipe, tm.BayesianMF(factors=2, sweeps=6, burn_in=2, draws=4))
+    for fitted in (one.fit(notebook_split.train) for one in recipes):
+        for name in packing.pack(fitted).arrays:
+            assert f"`{name}`" in page, name
 
 
 def test_every_decision_is_listed_once() -> None:

@@ -57,6 +57,12 @@ def test_a_comparison_puts_the_best_first(small: Ratings) -> None:
     assert table.to_dicts()[1]["mse"] == pytest.approx(np.var(small.values), rel=1e-5)
 
 
+def test_models_may_be_given_names(small: Ratings) -> None:
+    two = {"mild": tm.BiasesOnly(), "strict": tm.BiasesOnly(user_damping=100, item_damping=100)}
+    table = tm.compare({name: recipe.fit(small) for name, recipe in two.items()}, small)
+    assert [one.model for one in table.evaluations] == ["mild", "strict"]
+
+
 def test_nothing_to_test_on_is_an_error(small: Ratings) -> None:
     model = tm.GlobalMean().fit(small)
     with pytest.raises(DataError, match="no ratings to test on"):

@@ -11,7 +11,7 @@ import typer
 import tastemap as tm
 from tastemap.cli.options import Count, MinRatings, ModelFolder, MostRated
 from tastemap.cli.output import AsCsv, AsJson, Form, as_plain, form_of, show, show_json, tell
-from tastemap.cli.parsing import named_items, named_users, wanted
+from tastemap.cli.parsing import named_items, named_users, rated_items, wanted
 
 _Include = Annotated[
     list[str] | None,
@@ -38,6 +38,13 @@ def predict(
         Path | None,
         typer.Option(help="A CSV file with the columns user and item, one pair a line."),
     ] = None,
+    interval: Annotated[
+        float | None,
+        typer.Option(
+            metavar="CHANCE",
+            help="Also the interval that holds the rating with this chance, such as 0.8.",
+        ),
+    ] = None,
     as_json: AsJson = False,
     as_csv: AsCsv = False,
 ) -> None:
@@ -55,6 +62,7 @@ def predict(
         recommender.predict(
             named_users(recommender, users),
             None if items is None else named_items(recommender, items),
+            interval=interval,
         ),
         form,
     )
@@ -80,7 +88,16 @@ def _read_pairs(path: Path) -> tuple[list[str], list[str]]:
 
 def recommend(
     model: ModelFolder,
-    user: Annotated[list[str], typer.Option("--user", "-u", help="A user id. Repeat for more.")],
+    user: Annotated[
+        list[str] | None, typer.Option("--user", "-u", help="A user id. Repeat for more.")
+    ] = None,
+    rated: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="ITEM=RATING",
+            help='Instead of a user, what somebody new rated: "Alien (1979)=5". Repeat for more.',
+        ),
+    ] = None,
     n: Count = 10,
     include: _Include = None,
     exclude: _Exclude = None,
@@ -91,13 +108,19 @@ def recommend(
     as_json: AsJson = False,
     as_csv: AsCsv = False,
 ) -> None:
-    """List the items a user would rate highest."""
+    """List the items a user would rate highest.
+
+    The user may be somebody new: give some of their ratings. Nothing is stored.
+    """
     form = form_of(as_json, as_csv)
+    if bool(user) == bool(rated):
+        raise typer.BadParameter("give --user, or --rated for somebody new")
     recommender = tm.load(model)
     show(
         recommender.recommend(
-            named_users(recommender, user),
+            named_users(recommender, user) if user else None,
             n,
+            ratings=rated_items(recommender, rated) if rated else None,
             include=wanted(recommender.catalog, include, "--include"),
             exclude=wanted(recommender.catalog, exclude, "--exclude"),
             min_ratings=min_ratings,

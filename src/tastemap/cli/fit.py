@@ -51,7 +51,7 @@ def fit(
     reading: Reading,
     model: Annotated[
         ModelName, typer.Option("--model", "-m", help="What to fit.")
-    ] = ModelName.BIASED,
+    ] = ModelName.BAYESIAN,
     settings: Annotated[
         list[str] | None,
         typer.Option(

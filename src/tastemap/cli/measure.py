@@ -27,11 +27,15 @@ def evaluate(
     Give ratings the models were not trained on; those they were are counted and reported.
     """
     form = form_of(as_json, as_csv)
-    fitted = [tm.load(folder) for folder in models]
+    fitted = {str(folder): tm.load(folder) for folder in models}
+    names = [model.recipe.name for model in fitted.values()]
+    # By their recipes where that tells them apart, by their folders otherwise.
+    distinct = len(set(names)) == len(names)
+    compared = dict(zip(names, fitted.values(), strict=True)) if distinct else fitted
     test = reading.read(ratings)
     for note in test.notes:
         say(note)
-    show(tm.compare(fitted, test), form)
+    show(tm.compare(compared, test), form)
 
 
 @spread

@@ -33,6 +33,7 @@ DOWNLOADS = (
 class ModelName(StrEnum):
     """The recipes, by the names they have in `tastemap.training.registry`."""
 
+    BAYESIAN = "bayesian"
     DOT = "dot"
     BIASED = "biased"
     NEURAL = "neural"

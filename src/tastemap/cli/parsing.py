@@ -124,6 +124,29 @@ def named_items(recommender: Recommender, texts: list[str]) -> list[int | str]:
     return [recommender.ratings.item_ids.parse(text) for text in texts]
 
 
+def rated_items(recommender: Recommender, texts: list[str]) -> dict[int | str, float]:
+    """Ratings such as ``Alien (1979)=5``, by raw id or title.
+
+    Raises:
+        typer.BadParameter: there is no number after the last equals sign, or an item is there
+            twice.
+    """
+    rated: dict[int | str, float] = {}
+    for text in texts:
+        name, _, value = text.rpartition("=")
+        try:
+            number = float(value)
+        except ValueError:
+            name = ""
+        if not name:
+            raise typer.BadParameter(f"{text!r} is not ITEM=RATING", param_hint="--rated")
+        item = recommender.ratings.item_ids.parse(name)
+        if item in rated:
+            raise typer.BadParameter(f"{name!r} is rated twice", param_hint="--rated")
+        rated[item] = number
+    return rated
+
+
 def wanted(catalog: Catalog, texts: list[str] | None, option: str) -> Wanted:
     """Filters such as ``genres=Comedy`` or ``year=1990..1999``.
 

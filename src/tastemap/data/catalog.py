@@ -101,6 +101,18 @@ class Catalog:
             raise UnknownItemError(f"{len(codes)} items are called {item!r}: use an id, {ids}")
         raise self.item_ids.unknown(item, self.titles if self.has_titles else ())
 
+    def code_or_unknown(self, item: object) -> int:
+        """The code of an item, or `UNKNOWN` (-1) where its raw id may be a newcomer's.
+
+        Raises:
+            UnknownItemError: it can only be a title or an id of another type, and does not occur,
+                or several items share the title.
+        """
+        known = self.item_ids.find(item) != UNKNOWN or self.codes_of_title(item)
+        if not known and self.item_ids.is_of_type(item):
+            return UNKNOWN
+        return self.code(item)
+
     def search(self, text: str, n: int = 10) -> list[int]:
         """Codes of the items whose title (or raw id) is most like ``text``, best first."""
         if not self.has_titles:

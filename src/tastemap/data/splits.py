@@ -20,7 +20,7 @@ class Split:
 
     Attributes:
         train: what is learnt from.
-        valid: what settings are chosen by.
+        valid: what models are measured on, such as while settings are chosen.
         test: what is looked at once, at the end; None where there is no third part.
         description: how the division was made, for reports.
     """

@@ -108,6 +108,20 @@ class Vocabulary:
             raise self.unknown(raw)
         return code
 
+    def code_or_unknown(self, raw: object) -> int:
+        """The code of one raw id, or `UNKNOWN` (-1) where it may be a newcomer's.
+
+        Raises:
+            UnknownUserError, UnknownItemError: the id is of another type than all ids: a slip.
+        """
+        return self.find(raw) if self.is_of_type(raw) else self.code(raw)
+
+    def is_of_type(self, raw: object) -> bool:
+        """Whether a raw id is of the type that all ids here have."""
+        if isinstance(raw, bool):
+            return False
+        return isinstance(raw, int | np.integer) if self.holds_integers else isinstance(raw, str)
+
     def codes(self, raws: Iterable[object]) -> Codes:
         """Codes of many raw ids, shape (n,); `UNKNOWN` (-1) where an id does not occur."""
         return frozen([self.find(raw) for raw in raws], np.int32)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -25,7 +25,7 @@ class Evaluation(Table):
     """Errors of one model on test ratings.
 
     Attributes:
-        model: name of the recipe.
+        model: name of the recipe, or what the caller called the model.
         rows: ratings tested, n.
         rmse, mae: in units of the ratings, of predictions clipped to the scale.
         mse: squared units.
@@ -101,7 +101,7 @@ def _notes(evaluations: Sequence[Evaluation]) -> list[str]:
     ]
 
 
-def evaluate(model: Recommender, test: Ratings) -> Evaluation:
+def evaluate(model: Recommender, test: Ratings, *, name: str | None = None) -> Evaluation:
     """Measure a model on ratings.
 
     Predictions are those users get: clipped to the scale, with the documented fallback where user
@@ -110,6 +110,7 @@ def evaluate(model: Recommender, test: Ratings) -> Evaluation:
     Args:
         model: a fitted model.
         test: ratings it was not trained on.
+        name: what to call the model; None for the name of its recipe.
 
     Raises:
         DataError: there are no test ratings.
@@ -125,7 +126,7 @@ def evaluate(model: Recommender, test: Ratings) -> Evaluation:
     width = np.int64(max(train.n_items, 1))
     seen = np.isin(users * width + items, train.users * width + train.items)
     return Evaluation(
-        model=model.recipe.name,
+        model=model.recipe.name if name is None else name,
         rows=len(test),
         rmse=metrics.rmse(test.values, pairs.values),
         mse=metrics.mse(test.values, pairs.values),
@@ -136,15 +137,20 @@ def evaluate(model: Recommender, test: Ratings) -> Evaluation:
     )
 
 
-def compare(models: Sequence[Recommender], test: Ratings) -> Comparison:
+def compare(models: Sequence[Recommender] | Mapping[str, Recommender], test: Ratings) -> Comparison:
     """Measure several models on the same ratings, best first.
+
+    Args:
+        models: fitted models; in a mapping, under the names they are to have.
+        test: ratings none was trained on.
 
     Raises:
         DataError: there are no models or no test ratings.
     """
     if not models:
         raise DataError("there are no models to compare")
-    evaluations = [evaluate(model, test) for model in models]
+    named = models.items() if isinstance(models, Mapping) else [(None, one) for one in models]
+    evaluations = [evaluate(model, test, name=name) for name, model in named]
     return Comparison(evaluations=tuple(sorted(evaluations, key=lambda one: one.rmse)))
 
 

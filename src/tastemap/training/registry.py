@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from tastemap.training.baselines import BiasesOnly, GlobalMean
+from tastemap.training.bayesian import BayesianMF
 from tastemap.training.gradient_recipes import BiasedMF, DotProduct, NeuralNet
 from tastemap.training.recipe import Recipe
 
 RECIPES: dict[str, type[Recipe]] = {
-    recipe.name: recipe for recipe in (GlobalMean, BiasesOnly, DotProduct, BiasedMF, NeuralNet)
+    recipe.name: recipe
+    for recipe in (GlobalMean, BiasesOnly, DotProduct, BiasedMF, NeuralNet, BayesianMF)
 }
