@@ -8,7 +8,8 @@
 A line "..." in what is shown stands for any lines. Models differ a little between processors, so
 numbers and the order of titles are compared with some tolerance; see `difference`.
 
-With TASTEMAP_UPDATE_EXAMPLES=1 in the environment, what is shown and no longer true is rewritten.
+With TASTEMAP_UPDATE_EXAMPLES=1 in the environment, what is shown below Python and is not what was
+printed to the letter is rewritten, and elsewhere what is no longer true.
 """
 
 from __future__ import annotations
@@ -73,6 +74,11 @@ def difference(shown: str, printed: str) -> str:
     return ""
 
 
+def _alike(shown: str, printed: str) -> bool:
+    """Whether two texts are the same but for durations."""
+    return _DURATION.sub("", _trimmed(shown)) == _DURATION.sub("", _trimmed(printed))
+
+
 def _lines(text: str) -> list[str]:
     return [line.strip() for line in text.strip().splitlines() if line.strip()]
 
@@ -124,8 +130,9 @@ class Page:
         between = example.document.text[self._printed_until : example.start]
         if self._printed_until < 0 or between.strip():
             return None  # not below an example: a drawing
-        wrong = difference(str(example.parsed), self._printed)
-        if wrong and self._updating:
+        shown = str(example.parsed)
+        wrong = difference(shown, self._printed)
+        if self._updating and (wrong or not ("..." in shown or _alike(shown, self._printed))):
             old = example.document.text[example.start : example.end]
             new = f"```text\n{_trimmed(self._printed)}\n```"
             self._updates.append((old.rstrip("\n"), new))
