@@ -77,3 +77,9 @@ def notebook_split(movielens: Ratings) -> Split:
 def biased(notebook_split: Split) -> Recommender:
     """Matrix factorization with biases, defaults, on the bundled ratings."""
     return tm.BiasedMF().fit(notebook_split.train, notebook_split.valid)
+
+
+@pytest.fixture(scope="session")
+def bayesian(notebook_split: Split) -> Recommender:
+    """Bayesian matrix factorization, defaults, on the bundled ratings."""
+    return tm.BayesianMF().fit(notebook_split.train, notebook_split.valid)

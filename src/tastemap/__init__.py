@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from tastemap.data.download import download_dataset as download_dataset
     from tastemap.data.ratings import Ratings as Ratings
     from tastemap.data.readers import read_ratings as read_ratings
+    from tastemap.evaluation.coverage import coverage as coverage
     from tastemap.evaluation.evaluate import compare as compare
     from tastemap.evaluation.evaluate import evaluate as evaluate
     from tastemap.explanation.crosstab import crosstab as crosstab
@@ -42,6 +43,7 @@ _HOMES: dict[str, tuple[str, str | None]] = {
     "Recommender": ("tastemap.recommender", "Recommender"),
     "audit": ("tastemap.data.audit", "audit"),
     "compare": ("tastemap.evaluation.evaluate", "compare"),
+    "coverage": ("tastemap.evaluation.coverage", "coverage"),
     "crosstab": ("tastemap.explanation.crosstab", "crosstab"),
     "download_dataset": ("tastemap.data.download", "download_dataset"),
     "errors": ("tastemap.errors", None),
@@ -66,6 +68,7 @@ __all__ = [
     "Recommender",
     "audit",
     "compare",
+    "coverage",
     "crosstab",
     "download_dataset",
     "errors",

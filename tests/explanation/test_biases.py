@@ -8,8 +8,9 @@ from tastemap.data.ratings import Ratings
 from tastemap.errors import ConfigError, DataError, NotFittedFor
 from tastemap.explanation.biases import item_biases
 from tastemap.models.bias import BiasModel
+from tastemap.recommender import Recommender
 from tests.conftest import make_ratings
-from tests.explanation.worlds import factor_model, network_model, some_ratings
+from tests.explanation.worlds import factor_model, network_model, posterior_model, some_ratings
 
 
 @given(seed=st.integers(0, 10_000), most_rated=st.integers(1, 12))
@@ -60,9 +61,47 @@ def test_equal_biases_go_to_the_more_often_rated_item_and_then_to_the_smaller_id
     assert ranking.notes == ("all biases are equal: this ranks nothing",)
 
 
+def test_a_model_that_knows_how_sure_it_is_says_so_of_each_bias() -> None:
+    ratings = some_ratings(8, 10, seed=3, cold=2)
+    model = posterior_model(ratings, 2)
+    assert model.item_bias is not None
+    ranking = item_biases(model, ratings)
+    assert list(ranking.columns()) == [
+        "rank", "item", "title", "bias", "deviation", "mean", "ratings",
+    ]  # fmt: skip
+    # What each draw says the average user would give an item more than the mean.
+    offsets = np.array(
+        [
+            [np.mean([q[-1] + p[:-1] @ q[:-1] for p in users]) for q in items]
+            for users, items in zip(model.user_draws, model.item_draws, strict=True)
+        ]
+    )
+    for shown in (ranking, ranking.top(3), ranking.bottom(3)):
+        assert shown.deviations is not None
+        np.testing.assert_array_equal(shown.biases, model.item_bias[shown.codes])
+        naive = offsets.std(axis=0, ddof=1)[shown.codes]
+        np.testing.assert_allclose(shown.deviations, naive, rtol=1e-4)
+
+
+def test_a_model_that_does_not_know_how_sure_it_is_has_no_deviations(small: Ratings) -> None:
+    ranking = item_biases(factor_model(small, 2), small)
+    assert ranking.deviations is None
+    assert ranking.top(2).deviations is None
+    assert "deviation" not in ranking.columns()
+
+
+def test_deviations_are_small_where_there_are_many_ratings(bayesian: Recommender) -> None:
+    ranking = bayesian.item_biases(2000)
+    assert ranking.deviations is not None
+    order = np.argsort(-ranking.counts)
+    often, seldom = (ranking.deviations[order[part]] for part in (slice(100), slice(-500, None)))
+    assert 0.04 < np.median(often) < 0.12
+    assert 0.15 < np.median(seldom) < 0.4
+
+
 def test_a_model_without_item_biases_is_refused_with_what_to_fit(small: Ratings) -> None:
     for model in (factor_model(small, 2, biases=False), network_model(small)):
-        with pytest.raises(NotFittedFor, match="fit BiasedMF or BiasesOnly"):
+        with pytest.raises(NotFittedFor, match="fit BayesianMF, BiasedMF or BiasesOnly"):
             item_biases(model, small)
 
 

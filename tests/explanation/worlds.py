@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pyarrow as pa
 
 from tastemap.data.catalog import Catalog
 from tastemap.data.ratings import Ratings
 from tastemap.data.vocabulary import Vocabulary
+from tastemap.models.calibration import Calibration
 from tastemap.models.factors import FactorModel
 from tastemap.models.network import NetworkModel
+from tastemap.models.posterior import PosteriorModel, distil
 from tastemap.recommender import Recommender
 from tastemap.training.baselines import BiasesOnly
 from tastemap.training.history import TrainingHistory
@@ -52,6 +56,32 @@ def factor_model(
         user_factors=random.normal(offset, sizes, (n_users, k)),
         item_factors=random.normal(offset, sizes, (n_items, k)),
     )
+
+
+def posterior_model(
+    ratings: Ratings,
+    k: int,
+    *,
+    draws: int = 6,
+    seed: int = 0,
+    calibration: Calibration | None = None,
+) -> PosteriorModel:
+    """Draws at random around factors at random."""
+    random = np.random.default_rng(seed)
+    centre = factor_model(ratings, k, seed=seed)
+    sides = []
+    for factors, bias in (
+        (centre.user_factors, centre.user_bias),
+        (centre.item_factors, centre.item_bias),
+    ):
+        assert bias is not None
+        both = np.column_stack([factors, bias])
+        sides.append((both + random.normal(0, 0.2, (draws, *both.shape))).astype(np.float32))
+    users, items = sides
+    distilled = distil(users, items, 3.5, ratings.user_counts, ratings.item_counts)
+    noise = random.uniform(0.5, 0.7, draws)
+    model = PosteriorModel.of(distilled, users, items, 3.5, noise)
+    return replace(model, calibration=calibration)
 
 
 def network_model(ratings: Ratings, k: int = 4, *, seed: int = 0) -> NetworkModel:

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tastemap.errors import ConfigError
-from tastemap.models.calibration import LEVELS, Calibration, _quantiles, _thirds
+from tastemap.models.calibration import LEVELS, Calibration, _quantiles, bins_of
 from tastemap.models.posterior import PosteriorModel
 
 
@@ -67,9 +67,9 @@ def test_quantiles_are_those_of_split_conformal_prediction(scores: list[float]) 
 
 def test_thirds_of_the_ratings_not_of_the_users() -> None:
     counts = np.array([1] * 300 + [10] * 30 + [300])
-    bins = _thirds(counts)
+    bins = bins_of(counts)
     assert [int(counts[bins == one].sum()) for one in range(3)] == [300, 300, 300]
-    np.testing.assert_array_equal(_thirds(np.zeros(4, np.int64)), 0)
+    np.testing.assert_array_equal(bins_of(np.zeros(4, np.int64)), 0)
 
 
 def posterior(n_users: int = 60, n_items: int = 90) -> PosteriorModel:

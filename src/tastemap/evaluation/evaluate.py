@@ -117,14 +117,9 @@ def evaluate(model: Recommender, test: Ratings, *, name: str | None = None) -> E
     """
     if not len(test):
         raise DataError("there are no ratings to test on")
-    train = model.ratings
-    users = _recode(test.users, test.user_ids, train.user_ids)
-    items = _recode(test.items, test.item_ids, train.item_ids)
+    users, items = codes_of(test, model.ratings)
     pairs = model.predict_codes(users, items)
     counts = np.bincount(pairs.source, minlength=len(SOURCES))
-    # A pair as one number, so that rows seen in training can be counted.
-    width = np.int64(max(train.n_items, 1))
-    seen = np.isin(users * width + items, train.users * width + train.items)
     return Evaluation(
         model=model.recipe.name if name is None else name,
         rows=len(test),
@@ -132,7 +127,7 @@ def evaluate(model: Recommender, test: Ratings, *, name: str | None = None) -> E
         mse=metrics.mse(test.values, pairs.values),
         mae=metrics.mae(test.values, pairs.values),
         made_from={name: int(count) for name, count in zip(SOURCES, counts, strict=True)},
-        overlap=int(np.sum(seen & (users >= 0) & (items >= 0))),
+        overlap=count_seen(model.ratings, users, items),
         fit_seconds=model.seconds,
     )
 
@@ -152,6 +147,22 @@ def compare(models: Sequence[Recommender] | Mapping[str, Recommender], test: Rat
     named = models.items() if isinstance(models, Mapping) else [(None, one) for one in models]
     evaluations = [evaluate(model, test, name=name) for name, model in named]
     return Comparison(evaluations=tuple(sorted(evaluations, key=lambda one: one.rmse)))
+
+
+def codes_of(test: Ratings, train: Ratings) -> tuple[Codes, Codes]:
+    """Users and items of test ratings as codes of the training ratings, -1 where unknown there."""
+    return (
+        _recode(test.users, test.user_ids, train.user_ids),
+        _recode(test.items, test.item_ids, train.item_ids),
+    )
+
+
+def count_seen(train: Ratings, users: Codes, items: Codes) -> int:
+    """How many of these pairs, in codes of the training ratings, are among them."""
+    # A pair as one number, so that they can be looked up.
+    width = np.int64(max(train.n_items, 1))
+    seen = np.isin(users * width + items, train.users * width + train.items)
+    return int(np.sum(seen & (users >= 0) & (items >= 0)))
 
 
 def _recode(codes: Codes, theirs: Vocabulary, ours: Vocabulary) -> Codes:

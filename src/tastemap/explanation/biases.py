@@ -11,6 +11,7 @@ import numpy as np
 from tastemap.arrays import Float64s, Int64s, Values, top_n
 from tastemap.data.ratings import Ratings
 from tastemap.errors import ConfigError, DataError, NotFittedFor
+from tastemap.models.posterior import PosteriorModel
 from tastemap.models.protocol import Model
 from tastemap.tables import Table
 
@@ -27,6 +28,8 @@ class BiasRanking(Table):
             (n,), in units of the ratings.
         means: unweighted mean of the item's training ratings, shape (n,).
         counts: its number of training ratings, shape (n,).
+        deviations: posterior standard deviation of each bias, in the units of the biases, shape
+            (n,); None for a model that does not know how sure it is.
         remarks: what else to know.
     """
 
@@ -37,6 +40,7 @@ class BiasRanking(Table):
     biases: Values
     means: Float64s
     counts: Int64s
+    deviations: Values | None = None
     remarks: tuple[str, ...] = ()
 
     def top(self, n: int = 15) -> BiasRanking:
@@ -56,12 +60,14 @@ class BiasRanking(Table):
         return self._rows(np.arange(len(self))[::-1][: checked(n)])
 
     def columns(self) -> dict[str, Any]:
-        """Rank, item, title, bias, mean of the ratings, and their number."""
+        """Rank, item, title, bias, its deviation if known, mean of the ratings, their number."""
+        known = {} if self.deviations is None else {"deviation": self.deviations}
         return {
             "rank": self.ranks,
             "item": self.items,
             "title": self.titles,
             "bias": self.biases,
+            **known,
             "mean": self.means,
             "ratings": self.counts,
         }
@@ -81,6 +87,7 @@ class BiasRanking(Table):
             biases=self.biases[rows],
             means=self.means[rows],
             counts=self.counts[rows],
+            deviations=None if self.deviations is None else self.deviations[rows],
         )
 
 
@@ -108,12 +115,13 @@ def item_biases(model: Model, ratings: Ratings, *, most_rated: int = 2000) -> Bi
     if biases is None:
         raise NotFittedFor(
             f"a {model.kind!r} model without biases cannot rank items by them: "
-            "fit BiasedMF or BiasesOnly"
+            "fit BayesianMF, BiasedMF or BiasesOnly"
         )
     codes = most_rated_items(model, ratings, most_rated)
     codes = codes[top_n(biases[codes], len(codes))]
     sums = np.bincount(ratings.items, ratings.values, minlength=ratings.n_items)
     counts = ratings.item_counts[codes]
+    deviations = item_bias_deviation_of(model)
     all_equal = len(codes) > 1 and bool(np.all(biases[codes] == biases[codes[0]]))
     return BiasRanking(
         ranks=np.arange(1, len(codes) + 1),
@@ -123,6 +131,7 @@ def item_biases(model: Model, ratings: Ratings, *, most_rated: int = 2000) -> Bi
         biases=biases[codes],
         means=sums[codes] / counts,
         counts=counts,
+        deviations=None if deviations is None else deviations[codes],
         remarks=("all biases are equal: this ranks nothing",) if all_equal else (),
     )
 
@@ -131,6 +140,11 @@ def item_bias_of(model: Model) -> Values | None:
     """The item biases of a model, shape (n_items,), or None for a model that has none."""
     biases: Values | None = getattr(model, "item_bias", None)
     return biases
+
+
+def item_bias_deviation_of(model: Model) -> Values | None:
+    """How unsure a model is of each item bias, shape (n_items,), or None if it does not know."""
+    return model.item_bias_deviation() if isinstance(model, PosteriorModel) else None
 
 
 def most_rated_items(model: Model, ratings: Ratings, most_rated: int) -> Int64s:

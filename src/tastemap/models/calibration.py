@@ -23,7 +23,8 @@ LEVELS = (*np.arange(1, 20) / 20, 0.975, 0.99)
 """Shares whose quantiles are kept; others are interpolated."""
 FEWEST_SCORES = 100
 """A bin with fewer scores takes the quantiles of all of them."""
-_BINS = 3
+BINS = 3
+"""Bins of users, and of items."""
 _PREFIX = "calibration."
 
 
@@ -67,17 +68,17 @@ class Calibration:
             items: item of each score, shape (n,).
             scores: |rating - prediction| / deviation, shape (n,), n at least 1.
         """
-        user_bins, item_bins = _thirds(user_counts), _thirds(item_counts)
-        bins = user_bins[users].astype(np.int64) * _BINS + item_bins[items]
-        counts = np.bincount(bins, minlength=_BINS**2)
-        multipliers = np.empty((_BINS**2, len(LEVELS)))
+        user_bins, item_bins = bins_of(user_counts), bins_of(item_counts)
+        bins = user_bins[users].astype(np.int64) * BINS + item_bins[items]
+        counts = np.bincount(bins, minlength=BINS**2)
+        multipliers = np.empty((BINS**2, len(LEVELS)))
         for one, count in enumerate(counts):
             multipliers[one] = _quantiles(scores[bins == one] if count >= FEWEST_SCORES else scores)
         return cls(
             user_bins=user_bins,
             item_bins=item_bins,
-            multipliers=multipliers.reshape(_BINS, _BINS, -1),
-            counts=counts.reshape(_BINS, _BINS),
+            multipliers=multipliers.reshape(BINS, BINS, -1),
+            counts=counts.reshape(BINS, BINS),
         )
 
     def multiplier(self, users: Codes, items: Codes, level: float) -> Float64s:
@@ -107,12 +108,15 @@ class Calibration:
         return cls(**{name: parameters[_PREFIX + name] for name in names})
 
 
-def _thirds(counts: Int64s) -> AnyArray:
-    """Bin of each code, so that about a third of all ratings is in each, shape (n,)."""
+def bins_of(counts: Int64s) -> AnyArray:
+    """Bin of each user or item by number of ratings, 0 for the fewest, shape (n,).
+
+    About a third of all ratings is in each. Calibration and what tests it share these.
+    """
     order = np.argsort(counts, kind="stable")
     total = np.cumsum(counts[order])
     edges = counts[order][
-        np.searchsorted(total, total[-1] * np.arange(1, _BINS) / _BINS).clip(max=len(counts) - 1)
+        np.searchsorted(total, total[-1] * np.arange(1, BINS) / BINS).clip(max=len(counts) - 1)
     ]
     return np.searchsorted(edges, counts, side="left").astype(np.uint8)
 
