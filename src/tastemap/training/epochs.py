@@ -159,10 +159,10 @@ class Training:
         """One pass over ``ratings``; afterwards state, progress and checkpoint are one further."""
         started = time.perf_counter()
         recipe, progress = self._recipe, self._progress
-        named = f"adam/{progress.phase}/{{}}/epoch-{number}".format
+        chance = f"adam/{progress.phase}/epoch-{number}"
         if self._state is None:
             self._state = gradient.start(recipe.initial(ratings, self._seed), recipe.form)
-        order = stream(self._seed, named("shuffle")).permutation(len(ratings))
+        order = stream(self._seed, f"{chance}/shuffle").permutation(len(ratings))
         batches, sizes = batched(ratings, order, self._batch_size, self._capacity)
         rate = self._learning_rates[number - 1]
         state, self._state = self._state, None  # used up, even when interrupted
@@ -174,7 +174,7 @@ class Training:
             mean=self._mean,
             l2=recipe.l2_of_batch(len(ratings)),
             averaging=recipe.averaging,
-            dropout_seed=int(stream(self._seed, named("dropout")).integers(2**31)),
+            dropout_seed=int(stream(self._seed, f"{chance}/dropout").integers(2**31)),
         )
         loss = float(np.average(losses, weights=sizes))
         if not np.isfinite(loss):

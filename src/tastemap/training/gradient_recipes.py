@@ -127,7 +127,7 @@ class GradientRecipe(Recipe):
             seed: of everything random.
 
         Returns:
-            The loss at each rate, and the rate at which it falls fastest, to use in ``schedule``.
+            The loss at each rate, and the rate to take, for use in ``schedule``.
 
         Raises:
             DataError: there are no training ratings.

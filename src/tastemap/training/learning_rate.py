@@ -1,6 +1,8 @@
 """The learning-rate finder: one short run in which the rate grows, and what the loss does.
 
-Smith 2017, "Cyclical learning rates for training neural networks", section 3.3.
+Smith 2017, "Cyclical learning rates for training neural networks", section 3.3. Of the ways to
+read the curve, this is the one that noise disturbs least: a tenth of the rate at which the loss is
+smallest (Howard & Gugger 2020, "Deep learning for coders", chapter 5).
 """
 
 from __future__ import annotations
@@ -19,7 +21,11 @@ from tastemap.tables import Table
 if TYPE_CHECKING:
     from tastemap.training.gradient_recipes import GradientRecipe
 
-_SMOOTHING = 0.95
+_SMOOTHING = 0.9
+# Below the rate of the smallest loss, the loss still falls and nothing is about to diverge.
+_BELOW = 10.0
+# A loss that falls by less than this share has not fallen: batches differ by as much.
+_FALLS = 0.01
 # A loss of this many times the smallest has diverged.
 _DIVERGED = 4.0
 
@@ -33,7 +39,8 @@ class LearningRateCurve(Table):
             diverges.
         losses: of the batch at each rate before its step, penalty included, smoothed
             exponentially, shape (n,).
-        suggestion: the rate at which the loss falls fastest; None when it never falls.
+        suggestion: a tenth of the rate at which the loss is smallest; None when no rate made it
+            fall by more than a hundredth.
     """
 
     learning_rates: Float64s
@@ -65,7 +72,7 @@ def find_learning_rate(
     highest: float = 1.0,
     n_batches: int = 200,
 ) -> LearningRateCurve:
-    """Train on ``n_batches`` batches while the rate grows, and look where the loss falls fastest.
+    """Train on ``n_batches`` batches while the rate grows, and look where the loss is smallest.
 
     Args:
         recipe: what is to be trained; its schedule plays no part.
@@ -102,7 +109,7 @@ def find_learning_rate(
 
 
 def curve(learning_rates: Float64s, losses: Float64s) -> LearningRateCurve:
-    """Smooth the losses, end the curve where they diverge, and find the steepest fall.
+    """Smooth the losses, end the curve where they diverge, and read the rate to take from it.
 
     Args:
         learning_rates: rising by a constant factor, shape (n,).
@@ -118,8 +125,6 @@ def curve(learning_rates: Float64s, losses: Float64s) -> LearningRateCurve:
     end = int(np.argmax(lost)) if lost.any() else len(losses)
     rates, smoothed = learning_rates[:end], smoothed[:end]
     suggestion = None
-    if end > 1:
-        slopes = np.gradient(smoothed, np.log(rates))
-        steepest = int(np.argmin(slopes))
-        suggestion = float(rates[steepest]) if slopes[steepest] < 0 else None
+    if end and smoothed.min() < (1 - _FALLS) * smoothed[0]:
+        suggestion = float(rates[np.argmin(smoothed)] / _BELOW)
     return LearningRateCurve(learning_rates=rates, losses=smoothed, suggestion=suggestion)
