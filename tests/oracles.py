@@ -41,7 +41,8 @@ def normal_equations(ratings: Any, other: Any, prior: Any, row: int) -> tuple[Ar
     k = other.factors.shape[1] - 1
     noise = float(prior.noise)
     a = float(prior.scale[row]) * prior.precision.astype(np.float64)
-    b = float(prior.scale[row]) * prior.linear.astype(np.float64)
+    linear = prior.linear[row if len(prior.linear) > 1 else 0]
+    b = float(prior.scale[row]) * linear.astype(np.float64)
     square = 0.0
     for n in range(ratings.start[row], ratings.start[row + 1]):
         column = ratings.columns[n]
@@ -103,6 +104,31 @@ def solve_rows_nonnegative(
                     x[i] = max(x[i], 0.0)
         objectives.append(square - 2 * float(b @ x) + float(x @ a @ x))
     return solutions, np.array(objectives)
+
+
+def draw_coefficients(
+    start: Array,
+    rows: Array,
+    roots: Array,
+    ridge: Array,
+    rest: Array,
+    coefficients: Array,
+    normals: Array,
+) -> tuple[Array, Array]:
+    """Coefficients drawn one after another, and what they leave; everything with one row a row."""
+    features = np.zeros((len(roots), len(start) - 1))
+    for j in range(len(start) - 1):
+        features[rows[start[j] : start[j + 1]], j] = roots[rows[start[j] : start[j + 1]]]
+    drawn = coefficients.astype(np.float64)
+    x = rest + features @ drawn
+    for j in range(len(drawn)):
+        others = np.arange(len(drawn)) != j
+        without = x - features[:, others] @ drawn[others]
+        for c in range(drawn.shape[1]):
+            precision = float(features[:, j] @ features[:, j]) + float(ridge[c])
+            mean = features[:, j] @ without[:, c] / precision
+            drawn[j, c] = mean + normals[j, c] / np.sqrt(precision)
+    return x - features @ drawn, drawn
 
 
 def predict_pairs(users: Array, items: Array, p: Array, q: Array, mean: float) -> Array:

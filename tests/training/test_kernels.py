@@ -80,6 +80,7 @@ def make_problem(
     spread: bool = False,
     coded: bool = True,
     intercept: float = 1.0,
+    own_mean: bool = False,
 ) -> Problem:
     chance = np.random.default_rng(seed)
     n = sum(lengths)
@@ -98,7 +99,7 @@ def make_problem(
     root = chance.standard_normal((k + 1, k + 1)) * 0.3
     prior = Prior(
         (root @ root.T + np.eye(k + 1) * 2).astype(F),
-        (chance.standard_normal(k + 1)).astype(F),
+        (chance.standard_normal((len(lengths) if own_mean else 1, k + 1))).astype(F),
         chance.uniform(0.5, 2, len(lengths)).astype(F),
         F(1.3),
     )
@@ -114,6 +115,7 @@ problems = st.builds(
     spread=st.booleans(),
     coded=st.booleans(),
     intercept=st.sampled_from([1.0, 0.0]),
+    own_mean=st.booleans(),
 )
 
 
@@ -235,6 +237,26 @@ def test_predict_pairs(seed: int, k: int, n: int) -> None:
     out = np.zeros(n, F)
     kernels.predict_pairs(users, items, p, q, F(3.5), out, 0, n)
     close(out, oracles.predict_pairs(users, items, p, q, 3.5))
+
+
+@relaxed
+@given(st.integers(0, 1000), st.integers(1, 9), st.integers(1, 12))
+def test_draw_coefficients(seed: int, n_rows: int, n_features: int) -> None:
+    chance = np.random.default_rng(seed)
+    lists = [
+        chance.permutation(n_rows)[: chance.integers(0, n_rows + 1)] for _ in range(n_features)
+    ]
+    start = frozen(np.concatenate([[0], np.cumsum([len(one) for one in lists])]))
+    rows = frozen(np.concatenate(lists).astype(np.int32))
+    roots = chance.uniform(0.1, 1, n_rows).astype(F)
+    ridge = chance.uniform(0.5, 30, kernels.GROUP).astype(F)
+    rest = chance.standard_normal((n_rows, kernels.GROUP)).astype(F)
+    coefficients, normals = chance.standard_normal((2, n_features, kernels.GROUP)).astype(F)
+    left, drawn = oracles.draw_coefficients(start, rows, roots, ridge, rest, coefficients, normals)
+    flat = rest.ravel(), coefficients.ravel()
+    kernels.draw_coefficients(start, rows, roots, ridge, *flat, normals.ravel())
+    close(flat[0].reshape(rest.shape), left)
+    close(flat[1].reshape(drawn.shape), drawn)
 
 
 def test_a_row_of_many_ratings_keeps_its_precision() -> None:

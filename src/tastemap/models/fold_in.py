@@ -9,6 +9,9 @@ z = (qᵢ, 1), m and Λ⁻¹ the mean and covariance of the known users' x. One 
 (Zhou et al. 2008, "Large-scale parallel collaborative filtering for the Netflix prize", section
 3.1) with that prior instead of λ. On the bundled ratings, users that were left out are predicted
 from half of their ratings as well as by training again with that half.
+
+*Which* items the new user rated says nothing here, though it does in training
+(`tastemap.training.side`): the prior is the same for everybody new.
 """
 
 from __future__ import annotations

@@ -181,7 +181,7 @@ class _State:
         k = self.settings.factors
         prior = Prior(
             np.diag(side.precision).astype(np.float32),
-            np.zeros(k + 1, np.float32),
+            np.zeros((1, k + 1), np.float32),
             side.scale,
             np.float32(self.noise),
         )

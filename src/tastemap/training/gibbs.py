@@ -6,8 +6,10 @@ chain Monte Carlo", with the bias as one more coordinate of each side:
     r ~ N(mean + b_u + c_i + p_u · q_i, 1 / α),   (p_u, b_u) ~ N(μ_U, Λ_U⁻¹),   the same for items,
     Λ ~ Wishart(W₀, ν₀),   μ ~ N(0, (β₀ Λ)⁻¹),   α ~ Gamma.
 
-A sweep draws, in this order: μ and Λ of the users given their rows (their equation 14), every
-user given the items (11), μ and Λ of the items, every item given the users, α given the errors.
+A sweep draws, in this order: μ and Λ of the users and of the items given their rows (their
+equation 14), every user given the items (11), every item given the users, α given the errors.
+With side information the prior mean of a row depends on what it rated, by coefficients drawn
+after μ and Λ (`tastemap.training.side`).
 
 Of a kept sweep the mean of each item given the users is kept besides the draw. The mean of draws
 of p_u · E[q_i | all p] is the same number with far less chance in it (Rao-Blackwell): 32 such
@@ -18,7 +20,7 @@ themselves.
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 
@@ -28,24 +30,12 @@ from tastemap.metrics import mse
 from tastemap.models.posterior import PosteriorModel, distil
 from tastemap.randomness import stream
 from tastemap.training.history import Epoch, OnEpoch, TrainingHistory
-from tastemap.training.rows import (
-    GroupedRows,
-    Prior,
-    Solved,
-    group_both,
-    predict,
-    solve,
-)
+from tastemap.training.hyperpriors import draw_prior, products
+from tastemap.training.rows import GroupedRows, Prior, Solved, group_both, predict, solve
 from tastemap.training.schedule import Workers, compile_message
+from tastemap.training.side import CoefficientDraw, RatedFeatures
 from tastemap.training.solver_settings import GibbsSettings
 
-PRIOR_ROWS = 800
-"""ν₀ - k - 1: users or items that the prior of Λ counts for. With as few as S&M's, sets as small
-as MovieLens 100K are fitted too closely: validation MSE there 0.821 instead of 0.810."""
-PRIOR_VARIANCE = 0.06
-"""Of each factor and bias before anything is seen, for ratings of standard deviation 1."""
-PRIOR_STRENGTH = 1.0
-"""β₀: rows that the prior mean, 0, counts for."""
 _LOWEST_NOISE = 1e-6
 """Of the variance of the ratings: float32 sums say nothing below."""
 
@@ -104,12 +94,39 @@ class _Side:
         x: factors then bias, shape (n_rows, k + 1), float32.
         objective: as the kernel writes it, shape (n_rows,), float32.
         normals: room for standard normals, shape of x.
+        features: what the rows rated, if that is to tell something of them.
+        precision: Λ, shape (k + 1, k + 1).
+        linear: Λ times the prior means, shape (1, k + 1), or (n_rows, k + 1) with features.
     """
 
     rows: GroupedRows
     x: Factors
     objective: Values
     normals: Factors
+    features: RatedFeatures | None
+    precision: Float64s = field(init=False)
+    linear: Float64s | Factors = field(init=False)
+
+    @classmethod
+    def begin(cls, rows: GroupedRows, other: GroupedRows | None, width: int, seed: int) -> _Side:
+        """Small factors to begin with; ``other`` where its rows are features of these."""
+        shape = len(rows), width
+        x = stream(seed, f"gibbs/{rows.noun}s/begin").standard_normal(shape, np.float32)
+        x *= np.float32(0.3)
+        x[:, -1] = 0
+        return cls(
+            rows=rows,
+            x=x,
+            objective=np.zeros(len(rows), np.float32),
+            normals=np.empty(shape, np.float32),
+            features=None if other is None else RatedFeatures.of(rows, other, width),
+        )
+
+    @property
+    def present(self) -> Factors:
+        """The rows with ratings, less what their features explain, shape (n, k + 1)."""
+        x = self.x if self.features is None else self.x - self.features.explained
+        return x[self.rows.rated]
 
 
 @dataclass(eq=False, kw_only=True)
@@ -128,21 +145,9 @@ class _Chain:
     @classmethod
     def begin(cls, train: Ratings, settings: GibbsSettings, seed: int, workers: Workers) -> _Chain:
         width = settings.factors + 1
-        sides = []
-        for rows in group_both(train, train.mean, settings.factors, workers):
-            shape = len(rows), width
-            x = stream(seed, f"gibbs/{rows.noun}s/begin").standard_normal(shape, np.float32)
-            x *= np.float32(0.3)
-            x[:, -1] = 0
-            sides.append(
-                _Side(
-                    rows=rows,
-                    x=x,
-                    objective=np.zeros(len(rows), np.float32),
-                    normals=np.empty(shape, np.float32),
-                )
-            )
-        users, items = sides
+        by_user, by_item = group_both(train, train.mean, settings.factors, workers)
+        users = _Side.begin(by_user, by_item if settings.rated_items else None, width, seed)
+        items = _Side.begin(by_item, by_user if settings.raters else None, width, seed)
         n = settings.draws
         spread = max(float(np.std(train.values, dtype=np.float64)), 1e-3)
         return cls(
@@ -162,16 +167,37 @@ class _Chain:
             spread=spread,
         )
 
-    def draw(self, side: _Side, other: _Side, number: int, means: Factors) -> float:
+    def draw_priors(self, number: int) -> None:
+        """Draw what the rows of each side have in common, and their features' coefficients."""
+        draws: list[CoefficientDraw] = []
+        for side in (self.users, self.items):
+            chance = stream(self.seed, f"gibbs/{side.rows.noun}s/{number}")
+            side.precision, mean = draw_prior(side.present, self.spread, chance)
+            side.linear = (side.precision @ mean)[None]
+            chance.standard_normal(out=side.normals, dtype=np.float32)
+            if side.features is not None:
+                chance = stream(self.seed, f"gibbs/{side.rows.noun}s/features/{number}")
+                apart = side.x - mean.astype(np.float32)
+                draws.append(side.features.begin(apart, side.precision, self.spread, chance))
+        groups = [(draw, group) for draw in draws for group in range(len(draw.rest))]
+
+        def work(first: int, last: int) -> None:
+            for draw, group in groups[first:last]:
+                draw.work(group)
+
+        self.workers.each(work, [(one, one + 1) for one in range(len(groups))])
+        for draw in draws:
+            draw.finish()
+        for side in (self.users, self.items):
+            if side.features is not None:
+                explained = side.features.explained @ side.precision.astype(np.float32)
+                side.linear = explained + side.linear.astype(np.float32)
+
+    def draw(self, side: _Side, other: _Side, means: Factors) -> float:
         """Draw every row of a side, and give α Σ w (r - r̂)² of the new rows."""
-        chance = stream(self.seed, f"gibbs/{side.rows.noun}s/{number}")
-        rated = side.rows.rated
-        precision, mean = draw_prior(side.x[rated], self.spread, chance)
-        chance.standard_normal(out=side.normals, dtype=np.float32)
-        linear = precision @ mean
         prior = Prior(
-            precision.astype(np.float32),
-            linear.astype(np.float32),
+            side.precision.astype(np.float32),
+            side.linear.astype(np.float32),
             np.ones(len(side.rows), np.float32),
             np.float32(self.noise),
         )
@@ -182,17 +208,21 @@ class _Chain:
         # it is higher by eᵀ e.
         squares = np.square(side.normals).sum(dtype=np.float64)
         total = side.objective.sum(dtype=np.float64) + squares
-        sums = side.x.sum(axis=0, dtype=np.float64)
-        return float(total - np.sum(precision * products(side.x)) + 2 * linear @ sums)
+        if len(side.linear) == 1:
+            cross = float(side.linear[0] @ side.x.sum(axis=0, dtype=np.float64))
+        else:
+            cross = float((side.linear * side.x).sum(dtype=np.float64))
+        return float(total - np.sum(side.precision * products(side.x)) + 2 * cross)
 
     def sweep(self, number: int) -> None:
         """Draw everything once, and keep it if it is to be kept."""
         keep = self.settings.keeps(number)
         at = sum(self.settings.keeps(one) for one in range(number)) if keep else 0
         nothing = self.items.x[:0]
-        self.draw(self.users, self.items, number, nothing)
+        self.draw_priors(number)
+        self.draw(self.users, self.items, nothing)
         means = self.kept.item_means[at] if keep else nothing
-        error = self.draw(self.items, self.users, number, means) / self.noise
+        error = self.draw(self.items, self.users, means) / self.noise
         self.error = max(error, _LOWEST_NOISE * self.spread**2 * len(self.train))
         # α ~ Gamma(1 + n / 2, rate spread² + error / 2)
         chance = stream(self.seed, f"gibbs/noise/{number}")
@@ -201,50 +231,6 @@ class _Chain:
         if keep:
             self.kept.users[at], self.kept.items[at] = self.users.x, self.items.x
             self.kept.noise[at] = 1 / self.noise
-
-
-def draw_prior(x: Factors, spread: float, chance: np.random.Generator) -> tuple[Float64s, Float64s]:
-    """Draw precision and mean of the rows of one side, given the rows.
-
-    Equation 14 of Salakhutdinov & Mnih 2008 with μ₀ = 0 and W₀⁻¹ = ν₀ times the prior variances;
-    the Wishart draw by Bartlett's decomposition.
-
-    Args:
-        x: the rows with ratings, shape (n, width).
-        spread: standard deviation of the ratings.
-        chance: where draws come from.
-
-    Returns:
-        Λ, shape (width, width), and μ, shape (width,).
-    """
-    n, width = x.shape
-    center = x.mean(axis=0, dtype=np.float64)
-    apart = x - center.astype(np.float32)
-    degrees = width + PRIOR_ROWS
-    variances = np.full(width, PRIOR_VARIANCE * spread)
-    variances[-1] = PRIOR_VARIANCE * spread**2  # a bias has the unit of the ratings
-    inverse_scale = np.diag(degrees * variances)
-    inverse_scale += products(apart)
-    pull = n * PRIOR_STRENGTH / (n + PRIOR_STRENGTH)
-    inverse_scale += pull * np.outer(center, center)
-    # W = (R Rᵀ)⁻¹ = R⁻ᵀ R⁻¹, so R⁻ᵀ is a root of W.
-    root = np.linalg.inv(np.linalg.cholesky(inverse_scale)).T
-    bartlett = np.tril(chance.standard_normal((width, width)), -1)
-    bartlett[np.diag_indices(width)] = np.sqrt(chance.chisquare(degrees + n - np.arange(width)))
-    half = root @ bartlett
-    precision = half @ half.T
-    lower = np.linalg.cholesky(precision * (n + PRIOR_STRENGTH))
-    shift = np.linalg.solve(lower.T, chance.standard_normal(width))
-    return precision, n * center / (n + PRIOR_STRENGTH) + shift
-
-
-def products(x: Factors) -> Float64s:
-    """Σ x xᵀ over rows, shape (width, width), with float32 sums of 512 rows at most."""
-    n, width = x.shape
-    whole = n // 512 * 512
-    parts = x[:whole].reshape(-1, 512, width)
-    total = (parts.transpose(0, 2, 1) @ parts).sum(axis=0, dtype=np.float64)
-    return np.asarray(total + x[whole:].T @ x[whole:])
 
 
 def _sweeps(chain: _Chain, valid: Ratings | None, on_epoch: OnEpoch | None) -> TrainingHistory:

@@ -43,6 +43,9 @@ STRIDE = 264
 MAX_FACTORS = 256
 """The most factors a row may have: padding, bias and target must fit in a row of a triangle."""
 
+GROUP = 9
+"""Coordinates that `draw_coefficients` draws at a time: 16 factors and a bias are two groups."""
+
 
 def _kernel(function):
     """Compile a function when it is first called, and keep the result on disk where that works.
@@ -63,8 +66,7 @@ def group_rows(codes, others, values, places, columns, grouped, sources):
     """Group ratings by row, keeping their order within each: one pass of a counting sort.
 
     Args:
-        codes, others: row and column of each rating, shape (n,), int32.
-        values: coded ratings, shape (n,).
+        codes, others, values: row, column (int32) and coded value of each rating, shape (n,).
         places: where each row begins, shape (n_rows,), int64; on return, where it ends.
         columns, grouped: written: ``others`` and ``values`` in the new order, shape (n,).
         sources: written: the old position of each rating, shape (n,), int64; (0,) if unwanted.
@@ -133,8 +135,7 @@ def normal_equations(ratings, other, prior, row, triangle, block, spread):
             n = begin + m
             at = m * STRIDE
             if n >= end:
-                for j in range(width):
-                    block[at + j] = zero
+                block[at : at + width] = zero
                 continue
             column = ratings.columns[n]
             root = ratings.roots[n] if ratings.roots.shape[0] else np.float32(1)
@@ -148,6 +149,7 @@ def normal_equations(ratings, other, prior, row, triangle, block, spread):
                     spread[j] += other.variance[column, j] * root * root
         add_products(triangle, block, block, 0, width, 0, STRIDE)
     scale, noise = prior.scale[row], prior.noise
+    own = row if prior.linear.shape[0] > 1 else 0
     for i in range(k, bias):
         triangle[i * STRIDE + i] = np.float32(1)
     at = target * STRIDE
@@ -158,7 +160,7 @@ def normal_equations(ratings, other, prior, row, triangle, block, spread):
             triangle[mine + j] = noise * triangle[mine + j] + scale * prior.precision[i, j]
         triangle[mine + place] = noise * (triangle[mine + place] + spread[i])
         triangle[mine + place] += scale * prior.precision[i, i]
-        triangle[at + place] = noise * triangle[at + place] + scale * prior.linear[i]
+        triangle[at + place] = noise * triangle[at + place] + scale * prior.linear[own, i]
     triangle[at + target] *= noise
 
 
@@ -173,8 +175,7 @@ def factorise(triangle, bias, panel, negative):
         bias: position of the bias, a multiple of 4.
         panel, negative: scratch of 4 rows each.
     """
-    panel[:] = np.float32(0)
-    negative[:] = np.float32(0)
+    panel[:] = negative[:] = np.float32(0)
     for left in range(0, bias, 4):
         right = left + 4
         for c in range(left, right):
@@ -203,8 +204,7 @@ def factorise(triangle, bias, panel, negative):
             up[0], up[STRIDE], up[2 * STRIDE], up[3 * STRIDE] = x0, x1, x2, x3
             down[0], down[STRIDE], down[2 * STRIDE], down[3 * STRIDE] = -x0, -x1, -x2, -x3
         for m in range(4):
-            for i in range(left, right):
-                panel[m * STRIDE + i] = np.float32(0)
+            panel[m * STRIDE + left : m * STRIDE + right] = np.float32(0)
         # What the finished columns take from the rest: A[i, j] -= Σ_m L[i, left+m] L[j, left+m]
         add_products(triangle, negative, panel, right, bias + 4, (right >> 3) << 3, STRIDE)
     pivot = triangle[bias * STRIDE + bias]
@@ -222,14 +222,12 @@ def inverse_diagonal(triangle, bias, inverse, negative, out):
     Args:
         triangle: as `factorise` leaves it.
         bias: position of the bias.
-        inverse: scratch of bias + 4 rows: L⁻¹.
-        negative: scratch of 4 rows.
+        inverse, negative: scratch of bias + 4 rows (L⁻¹) and of 4.
         out: written, shape (bias + 1,).
     """
     for i in range(bias + 1):
         out[i] = np.float32(0)
-        for j in range(bias + 8):
-            inverse[i * STRIDE + j] = np.float32(0)
+        inverse[i * STRIDE : i * STRIDE + bias + 8] = np.float32(0)
         inverse[i * STRIDE + i] = np.float32(1)
     for i in range(0, bias + 1, 4):
         for row in range(i, min(i + 4, bias + 1)):
@@ -254,8 +252,7 @@ def back_substitute(triangle, bias, normals, row, x, out):
     """Write the solution of Lᵀ x = L⁻¹ b + e into a row of ``out``.
 
     Args:
-        triangle: as `factorise` leaves it.
-        bias: position of the bias.
+        triangle, bias: as `factorise` leaves it, and where the bias stands in it.
         normals: e, shape (n_rows, k + 1); (0, k + 1) for e = 0.
         row: which row of ``normals`` and of ``out``.
         x: scratch, shape (bias + 1,).
@@ -290,8 +287,7 @@ def solve_rows(ratings, other, prior, normals, solved, first, last):
     triangle = np.zeros((bias + 4) * STRIDE, np.float32)
     wanted = solved.variance.shape[0] > 0
     inverse = np.zeros((bias + 4) * STRIDE if wanted else 0, np.float32)
-    block = np.zeros(4 * STRIDE, np.float32)
-    panel = np.zeros(4 * STRIDE, np.float32)
+    block, panel = np.zeros(4 * STRIDE, np.float32), np.zeros(4 * STRIDE, np.float32)
     negative = np.zeros(4 * STRIDE, np.float32)
     x = np.zeros(bias + 1, np.float32)
     spread = np.zeros(k + 1, np.float32)
@@ -336,11 +332,9 @@ def solve_rows_nonnegative(ratings, other, prior, passes, solved, first, last):
                 at = i if i < k else bias
                 # gradient: (A x)_i - b_i, of the lower triangle only
                 gradient = -triangle[target + at]
-                for j in range(i):
-                    gradient += triangle[at * STRIDE + j] * x[j]
-                for j in range(i, k + 1):
-                    below = j if j < k else bias
-                    gradient += triangle[below * STRIDE + at] * x[j]
+                for j in range(k + 1):
+                    low, high = (at, j) if j < i else (j if j < k else bias, at)
+                    gradient += triangle[low * STRIDE + high] * x[j]
                 if turn == passes:
                     objective += x[i] * (gradient - triangle[target + at])
                     continue
@@ -350,14 +344,50 @@ def solve_rows_nonnegative(ratings, other, prior, passes, solved, first, last):
 
 
 @_kernel
+def draw_coefficients(start, rows, roots, ridge, rest, coefficients, normals):
+    """Draw the coefficients of features, each given all others, for GROUP coordinates at a time.
+
+    In each coordinate by itself rest_r = x_r - Σ_j f_rj c_j ~ N(0, 1) and c_j ~ N(0, 1 / ridge):
+    given the others c_j has precision P = Σ f² + ridge and mean Σ_r f_rj (rest_r + f_rj c_j) / P.
+
+    Args:
+        start, rows: the rows that have each feature, ``rows[start[j]:start[j + 1]]``.
+        roots: f of the features a row has, the same for all of them, shape (n_rows,), float32.
+        ridge: shape (GROUP,), float32.
+        rest: shape (n_rows * GROUP,), float32; on return what the new coefficients leave.
+        coefficients: shape (n_features * GROUP,), float32; drawn anew on return.
+        normals: standard normals, as many.
+    """
+    change = np.zeros(GROUP, np.float32)
+    for j in range(start.shape[0] - 1):
+        begin, end, at = start[j], start[j + 1], j * GROUP
+        change[:] = squares = np.float32(0)
+        for n in range(begin, end):
+            root = roots[rows[n]]
+            squares += root * root
+            left = rest[np.int64(rows[n]) * GROUP :]
+            for c in range(GROUP):
+                change[c] += root * left[c]
+        for c in range(GROUP):
+            precision, before = squares + ridge[c], coefficients[at + c]
+            mean = (change[c] + squares * before) / precision
+            coefficients[at + c] = mean + normals[at + c] / np.sqrt(precision)
+            change[c] = coefficients[at + c] - before
+        for n in range(begin, end):
+            root = roots[rows[n]]
+            left = rest[np.int64(rows[n]) * GROUP :]
+            for c in range(GROUP):
+                left[c] -= root * change[c]
+
+
+@_kernel
 def predict_pairs(users, items, user_side, item_side, mean, out, first, last):
     """Write mean + b_u + c_i + p_u · q_i for pairs ``first`` to ``last - 1``.
 
     Args:
         users, items: codes, shape (n,), int32.
         user_side, item_side: factors then bias, shape (n_users or n_items, k + 1), float32.
-        mean: float32.
-        out: written, shape (n,), float32.
+        mean, out: float32; ``out`` is written, shape (n,).
         first, last: range of pairs.
     """
     k = user_side.shape[1] - 1

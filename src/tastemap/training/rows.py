@@ -57,7 +57,7 @@ class Prior(NamedTuple):
 
     Attributes:
         precision: Λ, shape (k + 1, k + 1), float32.
-        linear: Λμ, shape (k + 1,), float32.
+        linear: Λμ, shape (1, k + 1), or (n_rows, k + 1) where each row has a μ of its own; float32.
         scale: both are multiplied by it, one number a row, shape (n_rows,), float32.
         noise: α, precision of a rating of weight 1, float32.
     """

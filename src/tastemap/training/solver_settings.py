@@ -65,6 +65,8 @@ class GibbsSettings:
         sweeps: times that everything is drawn.
         burn_in: sweeps at the beginning from which nothing is kept.
         draws: sweeps that are kept, spread evenly over the rest.
+        rated_items: let which items a user rated say what the user is like.
+        raters: let who rated an item say what the item is like.
         threads: None for every core. The result does not depend on it.
 
     Raises:
@@ -75,6 +77,8 @@ class GibbsSettings:
     sweeps: int = 240
     burn_in: int = 40
     draws: int = 32
+    rated_items: bool = False
+    raters: bool = False
     threads: int | None = None
 
     def __post_init__(self) -> None:
