@@ -23,7 +23,7 @@ from tastemap.plots import labels
 from tastemap.plots.text import short
 from tastemap.training.history import TrainingHistory
 from tests.conftest import SCRIPT
-from tests.report.made import HOSTILE, history, hostile_ratings, made
+from tests.report.made import HOSTILE, history, hostile_ratings, made, unsure
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -275,6 +275,22 @@ def test_biases_show_both_ends_of_the_ranking() -> None:
     assert [label.get_text() for label in axes(few).get_yticklabels()] == titles[:4]
 
 
+def test_biases_have_error_bars_where_the_model_knows_how_sure_it_is() -> None:
+    ranking = unsure(hostile_ratings()).item_biases()
+    assert ranking.deviations is not None
+    ends = [
+        ranking.biases[[0, 1, -2, -1]] + s * ranking.deviations[[0, 1, -2, -1]] for s in (-2, 2)
+    ]
+    figure = plots.item_biases(ranking, n=2)
+    lines = axes(figure).collections[1].get_segments()
+    drawn = np.array([line[:, 0] for line in lines]).T
+    np.testing.assert_allclose(drawn, ends, rtol=1e-6)
+    assert "two standard deviations" in axes(figure).get_xlabel()
+    plain = axes(plots.item_biases(made(hostile_ratings()).item_biases(), n=2))
+    assert len(plain.collections) == 2
+    assert "deviations" not in plain.get_xlabel()
+
+
 def test_the_learning_rate_suggested_is_marked_on_the_curve() -> None:
     figure = plots.learning_rate(rates(0.01))
     mark = next(line for line in axes(figure).lines if line.get_marker() == "o")
@@ -361,7 +377,7 @@ def test_plots_are_cheap_to_import_and_never_touch_pyplot() -> None:
 import sys
 from tastemap import plots
 assert "matplotlib" not in sys.modules
-from tests.report.made import history
+from tests.report.made import history, unsure
 plots.learning_curve(history())
 assert "matplotlib" in sys.modules
 assert "matplotlib.pyplot" not in sys.modules

@@ -8,7 +8,7 @@ import pytest
 
 import tastemap as tm
 from tests.conftest import SCRIPT
-from tests.report.made import HOSTILE, hostile_ratings, made
+from tests.report.made import HOSTILE, hostile_ratings, made, unsure
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -76,7 +76,7 @@ def hostile_report(tmp_path_factory: pytest.TempPathFactory) -> Path:
     split = tm.split.random(ratings, 0.2, seed=1)
     return tm.write_report(
         tmp_path_factory.mktemp("hostile") / "report.html",
-        models=[made(split.train), made(split.train, seed=1)],
+        models=[made(split.train), made(split.train, seed=1), unsure(split.train)],
         ratings=ratings,
         split=split,
         commands=["tastemap fit ratings.csv", "tastemap report models/biased"],
@@ -87,13 +87,14 @@ def hostile_report(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def real_report(
     biased: Recommender,
+    bayesian: Recommender,
     movielens: Ratings,
     notebook_split: Split,
     tmp_path_factory: pytest.TempPathFactory,
 ) -> Path:
     return tm.write_report(
         tmp_path_factory.mktemp("real") / "report.html",
-        models=biased,
+        models=[biased, bayesian],
         ratings=movielens,
         split=notebook_split,
     )
@@ -201,16 +202,16 @@ def test_the_map_draws_its_points(open_report: Open, real_report: Path) -> None:
 
 
 def test_the_table_has_all_items_of_the_map_sorted_filtered_and_in_pages(
-    open_report: Open, real_report: Path, biased: Recommender
+    open_report: Open, real_report: Path, bayesian: Recommender
 ) -> None:
     page = open_report(real_report)
-    n = len(biased.components(3).map(0, 2))
+    n = len(bayesian.components(3).map(0, 2))
     assert found(page) == f"1 to 20 of {n:,}"
     assert titles(page)[0] == "Forrest Gump (1994)"
     page.get_by_role("button", name="Next").click()
     assert found(page) == f"21 to 40 of {n:,}"
     page.get_by_role("button", name="bias").click()
-    best = biased.item_biases(most_rated=n)
+    best = bayesian.item_biases(most_rated=n)
     assert titles(page)[0] == best.titles[0]
     assert page.locator("#map-table th[aria-sort=descending]").inner_text().startswith("bias")
     page.get_by_role("button", name="bias").click()
@@ -252,6 +253,16 @@ def test_the_page_never_scrolls_sideways(
         page = open_report(report, viewport=size)
         page.evaluate("document.querySelectorAll('details').forEach((one) => (one.open = true))")
         assert page.evaluate("document.documentElement.scrollWidth - innerWidth") <= 0
+
+
+def test_the_grid_of_shares_and_the_ranking_need_no_scrolling_on_a_phone(
+    open_report: Open, real_report: Path
+) -> None:
+    page = open_report(real_report, viewport=PHONE)
+    grid = page.locator("#sure table")
+    assert grid.locator("tbody td").count() == 9
+    for place in page.locator("#sure .scroller, #biases .scroller").all():
+        assert place.evaluate("(one) => one.scrollWidth - one.clientWidth") <= 0
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])

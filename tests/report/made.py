@@ -8,6 +8,7 @@ import numpy as np
 
 import tastemap as tm
 from tastemap.models.factors import FactorModel
+from tastemap.models.posterior import PosteriorModel, distil
 from tastemap.training.history import Epoch, TrainingHistory
 from tests.conftest import SCRIPT, make_ratings
 
@@ -61,6 +62,28 @@ def history(n: int = 6) -> TrainingHistory:
         for number in range(1, n + 1)
     )
     return TrainingHistory(epochs=epochs, best_epoch=n - 1)
+
+
+def unsure(train: Ratings, *, factors: int = 4, draws: int = 5, seed: int = 0) -> Recommender:
+    """A posterior of random numbers that passes for a BayesianMF trained on ``train``."""
+    rng = np.random.default_rng(seed)
+    users, items = (
+        (rng.normal(0, 0.3, (n, factors + 1)) + rng.normal(0, 0.1, (draws, n, factors + 1))).astype(
+            np.float32
+        )
+        for n in (train.n_users, train.n_items)
+    )
+    distilled = distil(users, items, train.mean, train.user_counts, train.item_counts)
+    model = PosteriorModel.of(distilled, users, items, train.mean, np.full(draws, 2.0))
+    return tm.Recommender.of(
+        model,
+        train,
+        None,
+        recipe=tm.BayesianMF(factors=factors),
+        seed=seed,
+        history=history(),
+        seconds=1.5,
+    )
 
 
 def made(

@@ -18,9 +18,9 @@ import pytest
 import tastemap as tm
 from tastemap.data.splits import Split
 from tastemap.errors import DataError
-from tastemap.report import map_data, numbers, page, reading, sections, svg
+from tastemap.report import certainty, map_data, numbers, page, reading, sections, svg
 from tests.conftest import SCRIPT, make_ratings
-from tests.report.made import HOSTILE, history, hostile_ratings, made
+from tests.report.made import HOSTILE, history, hostile_ratings, made, unsure
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -28,7 +28,9 @@ if TYPE_CHECKING:
     from tastemap.data.ratings import Ratings
     from tastemap.recommender import Recommender
 
-SECTIONS = ["summary", "data", "accuracy", "curves", "biases", "components", "map", "crosstab"]
+SECTIONS = [
+    "summary", "data", "accuracy", "sure", "curves", "biases", "components", "map", "crosstab",
+]  # fmt: skip
 VOID = {"meta", "link", "br", "img", "input", "hr"}
 
 
@@ -96,7 +98,7 @@ def parts(hostile: Ratings) -> Split:
 def html(hostile: Ratings, parts: Split, tmp_path_factory: pytest.TempPathFactory) -> str:
     path = tm.write_report(
         tmp_path_factory.mktemp("report") / "report.html",
-        models=[made(parts.train), made(parts.train, seed=1)],
+        models=[made(parts.train), made(parts.train, seed=1), unsure(parts.train)],
         ratings=hostile,
         split=parts,
         commands=["tastemap fit <ratings> && echo 'done'"],
@@ -207,7 +209,7 @@ def test_the_comparison_has_the_models_and_both_baselines_best_first(
     rows = tree.one("accuracy").all("tr")[1:]
     names = [row.all("th")[0].text for row in rows]
     assert sorted(names) == [
-        "BiasedMF", "BiasedMF 2", "BiasesOnly baseline", "GlobalMean baseline",
+        "BayesianMF", "BiasedMF", "BiasedMF 2", "BiasesOnly baseline", "GlobalMean baseline",
     ]  # fmt: skip
     errors = [float(row.all("td")[0].text) for row in rows]
     assert errors == sorted(errors)
@@ -227,6 +229,92 @@ def test_baselines_that_were_given_are_called_so_and_do_not_count_as_models(
     assert "the best of" not in summary.text
     assert "biases alone do no worse" in summary.text
     assert "worse than biases only" in summary.text
+
+
+def test_the_grid_has_the_coverage_of_each_bin(tree: Node, parts: Split) -> None:
+    found = tm.coverage(unsure(parts.train), parts.valid)
+    rows = tree.one("sure").all("tbody")[0].all("tr")
+    for user, row in enumerate(rows):
+        cells = row.all("td")
+        assert len(cells) == 3
+        for item, cell in enumerate(cells):
+            if not found.rows[user, item]:
+                assert cell.text == "no ratings"
+                continue
+            assert cell.all("strong")[0].text == f"{100 * found.shares[user, item]:.1f}%"
+            assert f"{found.rows[user, item]} ratings" in cell.text
+            assert ("too " in cell.text) == found.far[user, item]
+    told = tree.one("sure").text
+    assert f"{100 * found.share:.1f}%" in told
+    ends = found.user_ranges[2]
+    assert ends is not None
+    assert f"{ends[0]} to {ends[1]} ratings" in rows[2].text
+    # The picture: at the upright is the level, ten points to either side are the ends.
+    off = (found.shares[0, 0] - found.level) / 0.1
+    place = float(rows[0].all("circle")[0].attributes["cx"] or "nan")
+    assert place == pytest.approx(50 + 44 * np.clip(off, -1, 1), abs=0.06)
+
+
+def test_shares_far_from_the_level_are_marked_with_what_is_wrong(small: Ratings) -> None:
+    import dataclasses
+
+    rows = np.full((3, 3), 1000)
+    inside = np.array([[800, 700, 900], [810, 790, 800], [800, 800, 800]])
+    model = unsure(small)
+    found = dataclasses.replace(tm.coverage(model, small), rows=rows, inside=inside)
+    told = certainty.grid(found, (1, 5))
+    assert not isinstance(told, str)
+    marks = [[cell["mark"] for cell in row["items"]] for row in told["cells"]]
+    assert marks == [["", "too narrow", "too wide"], ["", "", ""], ["", "", ""]]
+    assert told["far"]
+    assert told["overlap"] == "14"
+    calm = certainty.grid(dataclasses.replace(found, inside=rows * 8 // 10), (1, 5))
+    assert not isinstance(calm, str)
+    assert not calm["far"]
+
+
+def test_what_is_sure_and_what_is_read_are_of_the_best_model(
+    bayesian: Recommender,
+    biased: Recommender,
+    movielens: Ratings,
+    notebook_split: Split,
+    tmp_path: Path,
+) -> None:
+    found = write(tmp_path, models=[biased, bayesian], ratings=movielens, split=notebook_split)
+    share = tm.coverage(bayesian, notebook_split.valid).share
+    summary = found.one("summary")
+    assert summary.all("strong")[0].text == "BayesianMF"
+    assert "its 80% intervals hold" in summary.text
+    assert summary.all("strong")[-1].text == f"{100 * share:.1f}%"
+    for section in ("sure", "biases", "components", "map"):
+        assert "BayesianMF" in found.one(section).text, section
+        assert "BiasedMF" not in found.one(section).text, section
+    assert "734 more ratings" in found.one("sure").text
+
+
+def test_biases_have_their_deviation_where_the_model_knows_it(parts: Split) -> None:
+    model = unsure(parts.train)
+    told = reading.biases({"one": model}, ["one"])
+    assert not isinstance(told, str)
+    ranking = model.item_biases()
+    assert ranking.deviations is not None
+    assert told["unsure"]
+    margins = [row["margin"] for row in told["ends"][0]]
+    assert margins == [f"{2 * one:.2f}" for one in ranking.top(15).deviations]
+    longest = max(row["line"][1] for end in told["ends"] for row in end)
+    assert longest == pytest.approx(64)
+    for row in told["ends"][0]:
+        assert 0 <= row["line"][0] <= row["width"] <= row["line"][1]
+        if row["line"][0]:
+            assert row["line"][1] - row["width"] == pytest.approx(
+                row["width"] - row["line"][0], abs=0.21
+            )
+
+
+def test_biases_without_deviations_show_none(parts: Split, tmp_path: Path) -> None:
+    section = write(tmp_path, models=made(parts.train)).one("biases")
+    assert "±" not in section.text
+    assert not section.all("path")
 
 
 def test_without_validation_ratings_the_errors_of_fitting_are_shown(
@@ -314,6 +402,21 @@ def test_baselines_alone_make_a_report_that_says_what_is_missing(
     assert found.one("biases").all("table")
     assert "commands" in found.one("origin").text
     assert not any(node.attributes.get("id") == "map-data" for node in found.all())
+
+
+def test_without_intervals_or_ratings_to_test_them_one_sentence_says_so(
+    parts: Split, small: Ratings, tmp_path: Path
+) -> None:
+    surely = write(tmp_path, models=made(parts.train), split=parts).one("sure")
+    assert surely.all("p")[0].text == "No model here says how sure it is; a BayesianMF does."
+    untested = write(tmp_path, models=unsure(parts.train)).one("sure")
+    assert "no validation ratings were given" in untested.text
+    strangers = make_ratings([(1, 1, 3.0)])
+    unknown = write(tmp_path, models=unsure(small), valid=strangers).one("sure")
+    assert "no validation rating is of a user and an item with training ratings" in unknown.text
+    for section in (surely, untested, unknown):
+        assert len(section.all("p")) == 1
+        assert not section.all("table")
 
 
 def test_a_mean_alone_has_no_ranking_by_bias(parts: Split, tmp_path: Path) -> None:

@@ -141,7 +141,11 @@ def comparison(comparison: Comparison, *, ax: Axes | None = None) -> Figure:
 
 @styled
 def item_biases(ranking: BiasRanking, n: int = 15, *, ax: Axes | None = None) -> Figure:
-    """The ``n`` highest and ``n`` lowest item biases as dots beside their titles."""
+    """The ``n`` highest and ``n`` lowest item biases as dots beside their titles.
+
+    Where the model knows how sure it is, a line reaches two posterior standard deviations to
+    either side.
+    """
     columns = {name: list(values) for name, values in ranking.columns().items()}
     total = len(columns["bias"])
     if not total:
@@ -153,10 +157,17 @@ def item_biases(ranking: BiasRanking, n: int = 15, *, ax: Axes | None = None) ->
     ax = ax or _axes(7.2, 0.8 + 0.22 * (len(shown) + gap))
     colours = np.where(biases < 0, LOW, HIGH)
     ax.axvline(0, color=LINE, linewidth=1)
-    ax.hlines(rows, 0, biases, color=list(colours), linewidth=1.2)
+    label = "item bias, in units of the ratings"
+    if "deviation" in columns:
+        margins = 2 * np.array([columns["deviation"][row] for row in shown], float)
+        ax.hlines(rows, 0, biases, color=LINE, linewidth=1)
+        ax.hlines(rows, biases - margins, biases + margins, color=list(colours), linewidth=2)
+        label += " (lines: two standard deviations to either side)"
+    else:
+        ax.hlines(rows, 0, biases, color=list(colours), linewidth=1.2)
     ax.scatter(biases, rows, s=26, c=list(colours), zorder=3)
     _rows(ax, rows, [short(columns["title"][row]) for row in shown], size=8.5)
-    ax.set_xlabel("item bias, in units of the ratings")
+    ax.set_xlabel(label)
     return _figure(ax)
 
 

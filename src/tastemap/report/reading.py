@@ -19,7 +19,9 @@ from tastemap.report.map_data import describing
 from tastemap.report.svg import inline
 
 if TYPE_CHECKING:
+    from tastemap.arrays import Values
     from tastemap.data.ratings import Ratings
+    from tastemap.explanation.biases import BiasRanking
     from tastemap.explanation.components import Component, Components
     from tastemap.recommender import Recommender
 
@@ -27,6 +29,7 @@ _PICTURED = (50, 100)
 _CROSSTAB = 15
 _SHADES = 8
 _WELL_KNOWN = 100
+_BAR = 64
 
 
 def biases(models: Mapping[str, Recommender], best_first: Sequence[str]) -> dict[str, Any] | str:
@@ -42,28 +45,48 @@ def biases(models: Mapping[str, Recommender], best_first: Sequence[str]) -> dict
         return "There is no ranking by bias: no model here has item biases."
     n = min(15, len(ranking) // 2)
     both = [ranking.top(n), ranking.bottom(n)]
-    widest = float(max(np.abs(end.biases).max() for end in both)) or 1.0
+    widest = float(max((np.abs(end.biases) + _margins(end)).max() for end in both)) or 1.0
     return {
         "model": name,
         "ranked": numbers.count(len(ranking)),
-        "ends": [
-            [
-                {
-                    "rank": numbers.count(rank),
-                    "title": title,
-                    "bias": numbers.signed(bias),
-                    "width": round(56 * abs(bias) / widest, 1),
-                    "up": bias >= 0,
-                    "mean": numbers.decimal(mean, 2),
-                    "ratings": numbers.count(ratings),
-                }
-                for rank, title, bias, mean, ratings in zip(
-                    end.ranks, end.titles, end.biases.tolist(), end.means, end.counts, strict=True
-                )
-            ]
-            for end in both
-        ],
+        "unsure": ranking.deviations is not None,
+        "ends": [_bars(end, widest) for end in both],
     }
+
+
+def _bars(end: BiasRanking, widest: float) -> list[dict[str, Any]]:
+    """One end of the ranking, each bias as a bar with a line for how unsure it is."""
+
+    def length(stars: float) -> float:
+        return round(_BAR * max(stars, 0.0) / widest, 1)
+
+    return [
+        {
+            "rank": numbers.count(rank),
+            "title": title,
+            "bias": numbers.signed(bias),
+            "margin": numbers.decimal(margin, 2),
+            "width": length(abs(bias)),
+            "line": (length(abs(bias) - margin), length(abs(bias) + margin)),
+            "up": bias >= 0,
+            "mean": numbers.decimal(mean, 2),
+            "ratings": numbers.count(ratings),
+        }
+        for rank, title, bias, margin, mean, ratings in zip(
+            end.ranks,
+            end.titles,
+            end.biases.tolist(),
+            _margins(end).tolist(),
+            end.means,
+            end.counts,
+            strict=True,
+        )
+    ]
+
+
+def _margins(end: BiasRanking) -> Values:
+    """Two standard deviations of each bias, 0 where the model does not know them."""
+    return np.zeros_like(end.biases) if end.deviations is None else 2 * end.deviations
 
 
 def components_of(

@@ -18,13 +18,14 @@ import numpy as np
 from tastemap import plots
 from tastemap.data.audit import audit
 from tastemap.evaluation.evaluate import Comparison, Evaluation, evaluate
-from tastemap.report import numbers, reading
+from tastemap.report import certainty, numbers, reading
 from tastemap.report.map_data import map_data
 from tastemap.report.svg import inline
 from tastemap.training.baselines import BiasesOnly, GlobalMean
 
 if TYPE_CHECKING:
     from tastemap.data.ratings import Ratings
+    from tastemap.evaluation.coverage import Coverage
     from tastemap.explanation.components import Components
     from tastemap.plots import LearningRates
     from tastemap.recommender import Recommender
@@ -70,12 +71,14 @@ def gather(inputs: Inputs) -> dict[str, Any]:
     comparison = _comparison(inputs)
     best_first = _best_first(inputs, comparison)
     components, read_from = reading.components_of(inputs.models, best_first)
+    covered = certainty.measured(inputs.models, best_first, inputs.valid)
     points = None if components is None or len(components) < 2 else map_data(components)
     return {
         "title": inputs.title or f"Taste map: {inputs.ratings.name}",
-        "summary": _summary(inputs, comparison, components, read_from),
+        "summary": _summary(inputs, comparison, covered, components, read_from),
         "data": _data(inputs),
         "accuracy": _accuracy(inputs, comparison),
+        "sure": certainty.grid(covered, inputs.ratings.scale),
         "curves": _curves(inputs.models),
         "rates": _rates(inputs.learning_rates),
         "biases": reading.biases(inputs.models, best_first),
@@ -123,7 +126,11 @@ def _baseline(comparison: Comparison) -> Evaluation | None:
 
 
 def _summary(
-    inputs: Inputs, comparison: Comparison | None, components: Components | None, read_from: str
+    inputs: Inputs,
+    comparison: Comparison | None,
+    covered: Coverage | str,
+    components: Components | None,
+    read_from: str,
 ) -> dict[str, Any]:
     ratings = inputs.ratings
     summary: dict[str, Any] = {
@@ -146,6 +153,11 @@ def _summary(
             "rmse": numbers.decimal(best.rmse),
             "mae": numbers.decimal(best.mae, 2),
         }
+        if not isinstance(covered, str) and covered.model == best.model:
+            summary |= {
+                "level": numbers.percent(covered.level, 0),
+                "share_inside": numbers.percent(covered.share),
+            }
         summary["facts"].append(("best RMSE", numbers.decimal(best.rmse)))
         if biases and biases.model != best.model:
             gain = 1 - best.rmse / biases.rmse
