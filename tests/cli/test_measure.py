@@ -30,6 +30,31 @@ def test_evaluate_several_models_best_first(fitted: Callable[[str], Path], csv_f
     assert text.splitlines()[0].split()[:3] == ["model", "rmse", "mse"]
 
 
+def test_evaluate_counts_ratings_inside_the_intervals_of_models_that_have_any(
+    fitted: Callable[[str], Path], csv_files: Path
+) -> None:
+    asked = ("evaluate", fitted("bayesian"), fitted("biases"), csv_files / "ratings.csv")
+    expected = tm.coverage(tm.load(fitted("bayesian")), tm.read_ratings(csv_files / "ratings.csv"))
+    said = json.loads(answer(*asked, "--json"))
+    assert len(said["rows"]) == 2
+    assert list(said["coverage"]) == ["bayesian"]
+    assert said["coverage"]["bayesian"]["rows"][0] == expected.to_dicts()[0]
+    text = answer(*asked)
+    assert text.index("rmse") < text.index("ratings inside the 80% intervals of bayesian")
+    assert "user ratings  item ratings" in text
+    assert len(answer(*asked, "--csv").splitlines()) == 3
+    alone = json.loads(answer("evaluate", fitted("biases"), csv_files / "ratings.csv", "--json"))
+    assert "coverage" not in alone
+
+
+def test_biases_of_a_model_that_knows_how_sure_it_is_have_a_deviation(
+    fitted: Callable[[str], Path],
+) -> None:
+    said = json.loads(answer("biases", fitted("bayesian"), "-n", 2, "--json"))
+    assert all(row["deviation"] > 0 for end in ("top", "bottom") for row in said[end]["rows"])
+    assert "deviation" in answer("biases", fitted("bayesian")).splitlines()[1]
+
+
 def test_audit(csv_files: Path) -> None:
     files = (csv_files / "ratings.csv", "--items", csv_files / "movies.csv")
     said = json.loads(answer("audit", *files, "--json"))

@@ -9,7 +9,19 @@ import typer
 
 import tastemap as tm
 from tastemap.cli.options import RatingsSource, Reading, spread
-from tastemap.cli.output import AsCsv, AsJson, Form, audit_as_plain, form_of, say, show, show_json
+from tastemap.cli.output import (
+    AsCsv,
+    AsJson,
+    Form,
+    as_plain,
+    audit_as_plain,
+    form_of,
+    say,
+    show,
+    show_json,
+    tell,
+)
+from tastemap.models.posterior import PosteriorModel
 
 
 @spread
@@ -24,7 +36,8 @@ def evaluate(
 ) -> None:
     """Measure models on ratings, best first.
 
-    Give ratings the models were not trained on; those they were are counted and reported.
+    Give ratings the models were not trained on; those they were are counted and reported. For
+    models that know how sure they are, also how many ratings lie inside their intervals.
     """
     form = form_of(as_json, as_csv)
     fitted = {str(folder): tm.load(folder) for folder in models}
@@ -35,7 +48,20 @@ def evaluate(
     test = reading.read(ratings)
     for note in test.notes:
         say(note)
-    show(tm.compare(compared, test), form)
+    comparison = tm.compare(compared, test)
+    coverages = {
+        name: tm.coverage(model, test, name=name)
+        for name, model in compared.items()
+        if isinstance(model.model, PosteriorModel) and form is not Form.CSV
+    }
+    if form is Form.JSON and coverages:
+        covered = {name: as_plain(one) for name, one in coverages.items()}
+        show_json({**as_plain(comparison), "coverage": covered})
+        return
+    show(comparison, form)
+    for one in coverages.values():
+        tell("")
+        show(one)
 
 
 @spread
