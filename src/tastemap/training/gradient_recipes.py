@@ -255,8 +255,8 @@ class NeuralNet(GradientRecipe):
     l2: float = 50.0
     l2_per: Literal["rating", "model", "batch"] = "model"
     batch_size: int = 512
-    schedule: Schedule = ((2e-3, 15),)
-    averaging: float = 0.995
+    schedule: Schedule = ((2e-3, 20),)
+    averaging: float = 0.998
 
     def __post_init__(self) -> None:
         super().__post_init__()
