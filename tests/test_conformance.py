@@ -11,7 +11,11 @@ from tests import conformance
 
 
 @pytest.mark.parametrize("check", conformance.CHECKS, ids=lambda check: check.__name__)
-@pytest.mark.parametrize("recipe", conformance.RECIPES, ids=lambda recipe: recipe.name)
+@pytest.mark.parametrize(
+    "recipe",
+    conformance.RECIPES,
+    ids=lambda recipe: f"{recipe.name}-{getattr(recipe, 'solver', '')}".rstrip("-"),
+)
 def test_a_model(
     recipe: Recipe, check: Callable[[Recommender, Path], None], small: Ratings, tmp_path: Path
 ) -> None:

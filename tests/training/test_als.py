@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from importlib.resources import files
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -12,8 +13,10 @@ pytest.importorskip("numba")
 
 import pyarrow.parquet as pq
 
+import tastemap as tm
 from tastemap.data.catalog import Catalog
 from tastemap.data.ratings import Ratings
+from tastemap.data.splits import Split
 from tastemap.data.vocabulary import Vocabulary
 from tastemap.errors import ConfigError, TrainingError
 from tastemap.metrics import mse
@@ -249,3 +252,23 @@ def test_accuracy_on_the_bundled_ratings() -> None:
     model, _ = fit_als(train, settings=AlsSettings(factors=16))
     predicted = np.clip(model.predict_pairs(valid.users, valid.items), *train.scale)
     assert 0.75 < mse(valid.values, predicted) < 0.768
+
+
+def test_the_recipe_fits_in_closed_form(notebook_split: Split) -> None:
+    fitted = tm.BiasedMF(solver="als", factors=16).fit(notebook_split.train, notebook_split.valid)
+    assert fitted.evaluation is not None
+    assert 0.74 < fitted.evaluation.mse < 0.775
+
+
+def test_the_recipe_refuses_settings_of_the_other_solver() -> None:
+    with pytest.raises(ConfigError, match="l2 is not a setting of solver='als'"):
+        tm.BiasedMF(solver="als", l2=3.0)
+    with pytest.raises(ConfigError, match="sweeps is not a setting of solver='adam'"):
+        tm.BiasedMF(sweeps=3)
+    with pytest.raises(ConfigError, match="solver must be 'adam' or 'als', got 'sgd'"):
+        tm.BiasedMF(solver="sgd")  # type: ignore[arg-type]
+
+
+def test_the_recipe_keeps_no_checkpoints_of_it(small: Ratings, tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="keeps no checkpoints"):
+        tm.BiasedMF(solver="als", factors=2).fit(small, checkpoint=tmp_path)

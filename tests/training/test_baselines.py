@@ -1,11 +1,11 @@
 import numpy as np
 import pytest
-from tastemap.data.splits import Split
-from tests.conftest import make_ratings
 
 import tastemap as tm
 from tastemap.data.ratings import Ratings
+from tastemap.data.splits import Split
 from tastemap.errors import ConfigError, DataError
+from tests.conftest import make_ratings
 
 
 def test_biases_solve_the_damped_least_squares(small: Ratings) -> None:

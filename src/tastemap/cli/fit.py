@@ -42,6 +42,13 @@ class HowToSplit(StrEnum):
     TIME = "time"
 
 
+class Solver(StrEnum):
+    """Ways to fit `tastemap.BiasedMF`."""
+
+    ADAM = "adam"
+    ALS = "als"
+
+
 @spread
 def fit(
     ratings: RatingsSource,
@@ -59,6 +66,9 @@ def fit(
             metavar="KEY=VALUE",
             help="A hyper-parameter, such as factors=40. Repeat for more; a wrong one lists all.",
         ),
+    ] = None,
+    solver: Annotated[
+        Solver | None, typer.Option(help="Of --model biased: by gradients, or in closed form.")
     ] = None,
     notebook: Annotated[
         bool, typer.Option("--notebook", help="With the hyper-parameters of the notebook.")
@@ -86,7 +96,8 @@ def fit(
     from tastemap import model_folder
 
     form = form_of(as_json)
-    recipe = make_recipe(model, settings or [], notebook=notebook)
+    chosen = [f"solver={solver}"] if solver else []
+    recipe = make_recipe(model, [*chosen, *(settings or [])], notebook=notebook)
     model_folder.check_free(out)  # before hours are spent on it
     read = reading.read(ratings)
     for note in read.notes:

@@ -1,4 +1,4 @@
-"""The three recipes of the course notebook, trained by Adam: dot product, biases, neural net.
+"""The three recipes of the course notebook: dot product, biases, neural net; trained by Adam.
 
 The presets ``notebook()`` are what the notebook ran; the defaults are better, and how they were
 chosen is told in ``docs/decisions/004-gradient-training.md``.
@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 from abc import abstractmethod
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from itertools import pairwise
 from pathlib import Path
 from types import ModuleType
@@ -24,8 +24,10 @@ from tastemap.models.factors import FactorModel
 from tastemap.models.network import NetworkModel
 from tastemap.models.protocol import Model
 from tastemap.randomness import stream
+from tastemap.training.checks import integer, number
 from tastemap.training.history import OnEpoch, TrainingHistory
 from tastemap.training.recipe import Recipe
+from tastemap.training.solver_settings import MAX_FACTORS, AlsSettings
 
 if TYPE_CHECKING:
     from tastemap.training.gradient import Form
@@ -75,16 +77,16 @@ class GradientRecipe(Recipe):
     refit: bool = True
 
     def __post_init__(self) -> None:
-        _integer("factors", self.factors, 1)
-        _number("init_scale", self.init_scale, above=0)
-        _number("l2", self.l2, least=0)
+        integer("factors", self.factors, 1)
+        number("init_scale", self.init_scale, above=0)
+        number("l2", self.l2, least=0)
         if self.l2_per not in ("rating", "model", "batch"):
             raise ConfigError(f"l2_per must be 'rating', 'model' or 'batch', got {self.l2_per!r}")
-        _integer("batch_size", self.batch_size, 1)
+        integer("batch_size", self.batch_size, 1)
         object.__setattr__(self, "schedule", _stages(self.schedule))
-        _number("averaging", self.averaging, least=0, below=1)
-        _number("holdout", self.holdout, least=0, below=1)
-        _integer("patience", self.patience, 1)
+        number("averaging", self.averaging, least=0, below=1)
+        number("holdout", self.holdout, least=0, below=1)
+        integer("patience", self.patience, 1)
 
     @classmethod
     @abstractmethod
@@ -208,12 +210,72 @@ class BiasedMF(GradientRecipe):
     """Predict a rating by mean + user bias + item bias + dot product of factors.
 
     Koren, Bell & Volinsky 2009, "Matrix factorization techniques for recommender systems",
-    equation 4. The biases are not penalised.
+    equation 4. Two ways to fit it: by Adam, where the biases are not penalised, or in closed form,
+    by alternating least squares on every core (`tastemap.training.als`), which is many times
+    faster. Settings of the other solver are refused.
 
-    Attributes: see `GradientRecipe`.
+    Attributes:
+        solver: ``"adam"`` or ``"als"``.
+        regularization: of ALS: ``"auto"`` finds it from the ratings; or λ, positive.
+        weighted: of ALS, with a λ: multiply it by the number of ratings of the user or item.
+        nonnegative: of ALS: keep factors at 0 or above.
+        sweeps: of ALS: at most so many times both sides are solved.
+        tolerance: of ALS: stop when a sweep changes the error by less than this part.
+
+    See `GradientRecipe` for ``factors``, which both solvers have, and the settings of Adam.
     """
 
     name: ClassVar[str] = "biased"
+
+    solver: Literal["adam", "als"] = "adam"
+    regularization: float | Literal["auto"] = "auto"
+    weighted: bool = True
+    nonnegative: bool = False
+    sweeps: int = 30
+    tolerance: float = 5e-4
+
+    def __post_init__(self) -> None:
+        GradientRecipe.__post_init__(self)
+        if self.solver not in ("adam", "als"):
+            raise ConfigError(f"solver must be 'adam' or 'als', got {self.solver!r}")
+        als = ("regularization", "weighted", "nonnegative", "sweeps", "tolerance")
+        adam = {field.name for field in fields(GradientRecipe)} - {"factors"}
+        for field in fields(self):
+            foreign = field.name in (adam if self.solver == "als" else als)
+            if foreign and getattr(self, field.name) != field.default:
+                raise ConfigError(f"{field.name} is not a setting of solver={self.solver!r}")
+        self._als_settings()
+
+    def _als_settings(self) -> AlsSettings:
+        return AlsSettings(
+            factors=min(self.factors, MAX_FACTORS) if self.solver == "adam" else self.factors,
+            regularization=self.regularization,
+            weighted=self.weighted,
+            nonnegative=self.nonnegative,
+            sweeps=self.sweeps,
+            tolerance=self.tolerance,
+        )
+
+    def _train(
+        self,
+        train: Ratings,
+        valid: Ratings | None,
+        *,
+        seed: int,
+        on_epoch: OnEpoch | None,
+        checkpoint: Path | None,
+    ) -> tuple[Model, TrainingHistory]:
+        if self.solver == "adam":
+            return GradientRecipe._train(
+                self, train, valid, seed=seed, on_epoch=on_epoch, checkpoint=checkpoint
+            )
+        if checkpoint is not None:
+            raise ConfigError("solver='als' takes seconds and keeps no checkpoints")
+        require("numba", "engine")
+        require("threadpoolctl", "engine")
+        from tastemap.training.als import fit_als
+
+        return fit_als(train, valid, self._als_settings(), seed=seed, on_epoch=on_epoch)
 
     @classmethod
     def notebook(cls) -> Self:
@@ -263,9 +325,9 @@ class NeuralNet(GradientRecipe):
         object.__setattr__(self, "hidden", tuple(self.hidden))
         object.__setattr__(self, "dropout", tuple(self.dropout))
         for units in self.hidden:
-            _integer("hidden", units, 1)
+            integer("hidden", units, 1)
         for rate in self.dropout:
-            _number("dropout", rate, least=0, below=1)
+            number("dropout", rate, least=0, below=1)
         if len(self.dropout) != len(self.hidden) + 1:
             raise ConfigError(
                 f"dropout needs {len(self.hidden) + 1} rates, of the factors and of each of "
@@ -311,29 +373,6 @@ class NeuralNet(GradientRecipe):
         return NetworkModel.from_parameters({"mean": np.array([mean]), **parameters})
 
 
-def _integer(name: str, value: object, least: int) -> None:
-    if isinstance(value, bool) or not isinstance(value, int) or value < least:
-        raise ConfigError(f"{name} must be an integer of at least {least}, got {value!r}")
-
-
-def _number(
-    name: str,
-    value: object,
-    *,
-    least: float | None = None,
-    above: float | None = None,
-    below: float = math.inf,
-) -> None:
-    number = float(value) if isinstance(value, int | float) else math.nan
-    fits = math.isfinite(number) and number < below
-    fits = fits and (least is None or number >= least) and (above is None or number > above)
-    if not fits:
-        bounds = [f"at least {least}"] if least is not None else []
-        bounds += [f"above {above}"] if above is not None else []
-        bounds += [f"below {below}"] if below < math.inf else []
-        raise ConfigError(f"{name} must be a number {' and '.join(bounds)}, got {value!r}")
-
-
 def _stages(schedule: object) -> Schedule:
     try:
         stages = tuple((float(rate), epochs) for rate, epochs in schedule)  # type: ignore[attr-defined]
@@ -345,6 +384,6 @@ def _stages(schedule: object) -> Schedule:
             f"got {schedule!r}"
         )
     for rate, epochs in stages:
-        _number("the learning rate in schedule", rate, above=0)
-        _integer("the epochs of a stage in schedule", epochs, 1)
+        number("the learning rate in schedule", rate, above=0)
+        integer("the epochs of a stage in schedule", epochs, 1)
     return stages
