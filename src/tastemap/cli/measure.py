@@ -21,7 +21,6 @@ from tastemap.cli.output import (
     show_json,
     tell,
 )
-from tastemap.models.posterior import PosteriorModel
 
 
 @spread
@@ -39,6 +38,8 @@ def evaluate(
     Give ratings the models were not trained on; those they were are counted and reported. For
     models that know how sure they are, also how many ratings lie inside their intervals.
     """
+    from tastemap.models.posterior import PosteriorModel
+
     form = form_of(as_json, as_csv)
     fitted = {str(folder): tm.load(folder) for folder in models}
     names = [model.recipe.name for model in fitted.values()]
