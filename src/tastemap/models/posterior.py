@@ -19,6 +19,7 @@ import numpy as np
 from tastemap.arrays import AnyArray, Codes, Factors, Float64s, Int64s, Values, frozen
 from tastemap.errors import ConfigError
 from tastemap.models.calibration import Calibration
+from tastemap.models.days import UserDays
 from tastemap.models.factors import FactorModel
 from tastemap.models.fold_in import FoldedUser, UserPrior, fold_in
 from tastemap.models.protocol import PAIRS_AT_ONCE, blocks
@@ -55,6 +56,7 @@ class PosteriorModel(FactorModel):
             units of the ratings.
         calibration: how wide intervals must be, learnt from held-out ratings; None: as wide as
             a normal distribution has it.
+        days: the users on the days they rated something; None: users are the same on all days.
     """
 
     kind: ClassVar[str] = "posterior"
@@ -64,6 +66,7 @@ class PosteriorModel(FactorModel):
     draws_mean: float
     noise_variance: Float64s
     calibration: Calibration | None = None
+    days: UserDays | None = None
 
     def __post_init__(self) -> None:
         FactorModel.__post_init__(self)
@@ -98,6 +101,49 @@ class PosteriorModel(FactorModel):
         """How many draws are kept."""
         return len(self.user_draws)
 
+    @cached_property
+    def _with_days(self) -> PosteriorModel:
+        """The same with the days as further users."""
+        days = self.days
+        if days is None or self.user_bias is None:
+            return self
+        return replace(
+            self,
+            user_bias=np.concatenate([self.user_bias, days.bias]),
+            user_factors=np.concatenate([self.user_factors, days.factors]),
+            user_draws=np.concatenate([self.user_draws, days.draws], axis=1),
+            calibration=None,
+            days=None,
+        )
+
+    @cached_property
+    def _day_variance(self) -> Float64s:
+        """How much predictions of each item differ between days of a user, shape (n_items,)."""
+        variance = np.zeros(self.n_items)
+        if self.days is not None:
+            for users, days, items in zip(
+                self.user_draws, self.days.draws, self.item_draws, strict=True
+            ):
+                apart = days - users[self.days.users]
+                covariance = apart.T @ apart / len(apart)
+                z = np.column_stack([items[:, :-1], np.ones(len(items), np.float32)])
+                variance += np.einsum("nk,nk->n", z @ covariance, z) / self.n_draws
+        return variance
+
+    def predict_dated(self, users: Codes, items: Codes, times: Int64s) -> Values:
+        """Predicted ratings given at a time, shape (n,), in units of the ratings.
+
+        Args:
+            users: codes, shape (n,).
+            items: codes, shape (n,).
+            times: seconds since 1970 UTC, shape (n,). On days without training ratings, and in a
+                model without days, users are as usual.
+        """
+        if self.days is None:
+            return self.predict_pairs(users, items)
+        rows = self.days.rows(self.n_users, users, times)
+        return self._with_days.predict_pairs(rows, items)
+
     def predict_draws(self, users: Codes, items: Codes) -> Values:
         """What each draw predicts for each pair, shape (draws, n)."""
         predicted = np.empty((self.n_draws, len(users)), np.float32)
@@ -109,13 +155,23 @@ class PosteriorModel(FactorModel):
                 out[part] += mine[:, -1] + its[:, -1] + np.float32(self.draws_mean)
         return predicted
 
-    def posterior_pairs(self, users: Codes, items: Codes) -> PairPosterior:
+    def posterior_pairs(
+        self, users: Codes, items: Codes, times: Int64s | None = None
+    ) -> PairPosterior:
         """Predicted rating of each pair with its uncertainty.
 
         Args:
             users: codes, shape (n,). Who has no training ratings is as uncertain as the prior.
             items: codes, shape (n,).
+            times: as of `predict_dated`, or None.
         """
+        if self.days is not None:
+            rows = users if times is None else self.days.rows(self.n_users, users, times)
+            found = self._with_days.posterior_pairs(rows, items)
+            # Of a day nothing is known of, what days differ by is noise.
+            more = np.where(rows < self.n_users, self._day_variance[items], 0)
+            whole = np.sqrt(np.square(found.rating_deviation) + more).astype(np.float32)
+            return found._replace(rating_deviation=whole)
         variance = np.empty(len(users), np.float64)
         for part in blocks(len(users), max(1, PAIRS_AT_ONCE // 4)):
             draws = self.predict_draws(users[part], items[part])
@@ -127,13 +183,16 @@ class PosteriorModel(FactorModel):
             rating_deviation=np.sqrt(variance + noise).astype(np.float32),
         )
 
-    def interval_pairs(self, users: Codes, items: Codes, level: float) -> tuple[Values, Values]:
+    def interval_pairs(
+        self, users: Codes, items: Codes, level: float, times: Int64s | None = None
+    ) -> tuple[Values, Values]:
         """Lower and upper end of the interval that holds a new rating with chance ``level``.
 
         Args:
             users: codes, shape (n,).
             items: codes, shape (n,).
             level: above 0 and below 1.
+            times: as of `predict_dated`, or None.
 
         Returns:
             Ends in units of the ratings, each of shape (n,); not clipped to the scale.
@@ -143,11 +202,13 @@ class PosteriorModel(FactorModel):
         """
         if not 0 < level < 1:
             raise ConfigError(f"the level of an interval must be between 0 and 1, got {level}")
-        found = self.posterior_pairs(users, items)
-        if self.calibration is None:
+        found = self.posterior_pairs(users, items, times)
+        dated = times is not None and self.days is not None
+        calibration = self.days.calibration if dated and self.days else self.calibration
+        if calibration is None:
             half = found.rating_deviation * np.float32(NormalDist().inv_cdf((1 + level) / 2))
         else:
-            wide = self.calibration.multiplier(users, items, level)
+            wide = calibration.multiplier(users, items, level)
             half = (found.rating_deviation * wide).astype(np.float32)
         return found.mean - half, found.mean + half
 
@@ -189,6 +250,7 @@ class PosteriorModel(FactorModel):
             "draws_mean": frozen([self.draws_mean], np.float64),
             "noise_variance": self.noise_variance,
             **(self.calibration.parameters() if self.calibration is not None else {}),
+            **(self.days.parameters() if self.days is not None else {}),
         }
 
     @classmethod
@@ -201,7 +263,11 @@ class PosteriorModel(FactorModel):
             float(parameters["draws_mean"][0]),
             parameters["noise_variance"],
         )
-        return replace(model, calibration=Calibration.from_parameters(parameters))
+        return replace(
+            model,
+            calibration=Calibration.from_parameters(parameters),
+            days=UserDays.from_parameters(parameters),
+        )
 
 
 def distil(

@@ -8,6 +8,7 @@ from typing import ClassVar
 
 import numpy as np
 
+from tastemap.arrays import Int64s
 from tastemap.data.ratings import Ratings
 from tastemap.errors import ConfigError, require
 from tastemap.models.calibration import Calibration
@@ -35,6 +36,9 @@ class BayesianMF(Recipe):
         raters: let who rated an item, high or low, say what the item is like. Both take their
             facts from the training ratings and, together, two thirds more time; what people
             choose to rate says more than most ratings do (`tastemap.training.side`).
+        days: let users differ from day to day (`tastemap.training.day_rows`). Ratings whose day is
+            told are predicted better where the user rated something else on that day
+            (`PosteriorModel.predict_dated`), others a little worse. Needs ratings with times.
         calibration: share of the training ratings held out of a second, shorter chain, on which
             the width of intervals is measured (`tastemap.models.calibration`); the model itself
 
@@ -50,6 +54,7 @@ class BayesianMF(Recipe):
     draws: int = 32
     rated_items: bool = True
     raters: bool = True
+    days: bool = False
     calibration: float = 0.2
 
     def __post_init__(self) -> None:
@@ -65,6 +70,7 @@ class BayesianMF(Recipe):
             draws=self.draws,
             rated_items=self.rated_items,
             raters=self.raters,
+            days=self.days,
         )
 
     def _train(
@@ -92,9 +98,17 @@ class BayesianMF(Recipe):
         )
         rest, _ = fit_gibbs(train.take(~held_out), settings=shorter, seed=seed)
         tested = train.take(held_out)
-        found = rest.posterior_pairs(tested.users, tested.items)
-        scores = np.abs(tested.values - found.mean) / found.rating_deviation
-        calibration = Calibration.of(
-            train.user_counts, train.item_counts, tested.users, tested.items, scores
-        )
-        return replace(model, calibration=calibration), history
+        model = replace(model, calibration=_calibration(train, rest, tested, None))
+        if model.days is not None:
+            dated = _calibration(train, rest, tested, tested.times)
+            model = replace(model, days=replace(model.days, calibration=dated))
+        return model, history
+
+
+def _calibration(
+    train: Ratings, rest: PosteriorModel, tested: Ratings, times: Int64s | None
+) -> Calibration:
+    """How wide intervals must be, from a model without the ratings it is tested on."""
+    found = rest.posterior_pairs(tested.users, tested.items, times)
+    scores = np.abs(tested.values - found.mean) / found.rating_deviation
+    return Calibration.of(train.user_counts, train.item_counts, tested.users, tested.items, scores)

@@ -9,7 +9,8 @@ chain Monte Carlo", with the bias as one more coordinate of each side:
 A sweep draws, in this order: μ and Λ of the users and of the items given their rows (their
 equation 14), every user given the items (11), every item given the users, α given the errors.
 With side information the prior mean of a row depends on what it rated, by coefficients drawn
-after μ and Λ (`tastemap.training.side`).
+after μ and Λ (`tastemap.training.side`). Where users differ from day to day, their days are drawn
+after them (`tastemap.training.day_rows`).
 
 Of a kept sweep the mean of each item given the users is kept besides the draw. The mean of draws
 of p_u · E[q_i | all p] is the same number with far less chance in it (Rao-Blackwell): 32 such
@@ -20,17 +21,20 @@ themselves.
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
 from tastemap.arrays import Factors, Float64s, Values
 from tastemap.data.ratings import Ratings
 from tastemap.metrics import mse
+from tastemap.models.days import UserDays, day_rows
+from tastemap.models.factors import FactorModel
 from tastemap.models.posterior import PosteriorModel, distil
 from tastemap.randomness import stream
+from tastemap.training.day_rows import DayRows
 from tastemap.training.history import Epoch, OnEpoch, TrainingHistory
-from tastemap.training.hyperpriors import draw_prior, products
+from tastemap.training.hyperpriors import draw_day_precision, draw_prior, products
 from tastemap.training.rows import GroupedRows, Prior, Solved, group_both, predict, solve
 from tastemap.training.schedule import Workers, compile_message
 from tastemap.training.side import CoefficientDraw, RatedFeatures
@@ -65,14 +69,13 @@ def fit_gibbs(
 
     Raises:
         TrainingError: a row's equations are singular.
+        ConfigError: days are wanted of ratings without times.
     """
     settings = settings or GibbsSettings()
     with Workers(settings.threads) as workers, compile_message():
         chain = _Chain.begin(train, settings, seed, workers)
         history = _sweeps(chain, valid, on_epoch)
-        kept = chain.kept
-        mean = distil(kept.users, kept.item_means, train.mean, train.user_counts, train.item_counts)
-        return PosteriorModel.of(mean, kept.users, kept.items, train.mean, kept.noise), history
+        return chain.model(), history
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -83,6 +86,7 @@ class _Kept:
     items: Factors
     item_means: Factors
     noise: Float64s
+    days: Factors
 
 
 @dataclass(eq=False, kw_only=True)
@@ -140,6 +144,8 @@ class _Chain:
     kept: _Kept
     noise: float
     spread: float
+    day_rows: DayRows | None = None
+    days: _Side | None = None
     error: float = np.inf
 
     @classmethod
@@ -148,7 +154,12 @@ class _Chain:
         by_user, by_item = group_both(train, train.mean, settings.factors, workers)
         users = _Side.begin(by_user, by_item if settings.rated_items else None, width, seed)
         items = _Side.begin(by_item, by_user if settings.raters else None, width, seed)
-        n = settings.draws
+        grouped = days = None
+        if settings.days:
+            grouped = DayRows.group(train, by_user, by_item, width, workers.threads)
+            days = _Side.begin(grouped.by_day, None, width, seed)
+            days.x[:] = 0
+        n, n_days = settings.draws, 0 if grouped is None else len(grouped)
         spread = max(float(np.std(train.values, dtype=np.float64)), 1e-3)
         return cls(
             settings=settings,
@@ -162,9 +173,12 @@ class _Chain:
                 items=np.empty((n, *items.x.shape), np.float32),
                 item_means=np.empty((n, *items.x.shape), np.float32),
                 noise=np.empty(n),
+                days=np.empty((n, n_days, width), np.float32),
             ),
             noise=1 / spread**2,
             spread=spread,
+            day_rows=grouped,
+            days=days,
         )
 
     def draw_priors(self, number: int) -> None:
@@ -193,8 +207,37 @@ class _Chain:
                 explained = side.features.explained @ side.precision.astype(np.float32)
                 side.linear = explained + side.linear.astype(np.float32)
 
-    def draw(self, side: _Side, other: _Side, means: Factors) -> float:
-        """Draw every row of a side, and give α Σ w (r - r̂)² of the new rows."""
+    @property
+    def of_days(self) -> Factors:
+        """Factors then bias of each user on each day, shape (n_days, k + 1)."""
+        if self.day_rows is None or self.days is None:
+            return self.users.x[:0]
+        return self.users.x[self.day_rows.users] + self.days.x
+
+    def draw_users_and_days(self, number: int) -> None:
+        """Draw the users, and what is special to their days, given the items."""
+        nothing = self.items.x[:0]
+        if self.day_rows is None or self.days is None:
+            self.draw(self.users, self.users.rows, self.items.x, nothing)
+            return
+        given = self.train, self.days.x, self.items.x, self.workers
+        self.draw(self.users, self.day_rows.left_for_users(*given), self.items.x, nothing)
+        chance = stream(self.seed, f"gibbs/days/{number}")
+        self.days.precision = draw_day_precision(self.days.x, self.spread, chance)
+        self.days.linear = np.zeros((1, self.days.x.shape[1]))
+        chance.standard_normal(out=self.days.normals, dtype=np.float32)
+        given = self.train, self.users.x, self.items.x, self.workers
+        self.draw(self.days, self.day_rows.left_for_days(*given), self.items.x, nothing)
+
+    def draw(self, side: _Side, rows: GroupedRows, other: Factors, means: Factors) -> float:
+        """Draw every row of a side, and give α Σ w (r - r̂)² of the new rows.
+
+        Args:
+            side: what is drawn.
+            rows: its ratings.
+            other: factors then bias of the other side.
+            means: written: the means of the rows; (0, k + 1) if not wanted.
+        """
         prior = Prior(
             side.precision.astype(np.float32),
             side.linear.astype(np.float32),
@@ -202,8 +245,7 @@ class _Chain:
             np.float32(self.noise),
         )
         solved = Solved(side.x, means, side.x[:0], side.objective)
-        nothing = other.x[:0]
-        solve(side.rows, other.x, nothing, prior, side.normals, solved, self.workers)
+        solve(rows, other, other[:0], prior, side.normals, solved, self.workers)
         # The objective is the least α Σ w (t - z·x)² + xᵀΛx - 2 xᵀΛμ there is; at x = A⁻¹ b + L⁻ᵀ e
         # it is higher by eᵀ e.
         squares = np.square(side.normals).sum(dtype=np.float64)
@@ -218,11 +260,13 @@ class _Chain:
         """Draw everything once, and keep it if it is to be kept."""
         keep = self.settings.keeps(number)
         at = sum(self.settings.keeps(one) for one in range(number)) if keep else 0
-        nothing = self.items.x[:0]
         self.draw_priors(number)
-        self.draw(self.users, self.items, nothing)
-        means = self.kept.item_means[at] if keep else nothing
-        error = self.draw(self.items, self.users, means) / self.noise
+        self.draw_users_and_days(number)
+        means = self.kept.item_means[at] if keep else self.items.x[:0]
+        if self.day_rows is None:
+            error = self.draw(self.items, self.items.rows, self.users.x, means) / self.noise
+        else:
+            error = self.draw(self.items, self.day_rows.by_item, self.of_days, means) / self.noise
         self.error = max(error, _LOWEST_NOISE * self.spread**2 * len(self.train))
         # α ~ Gamma(1 + n / 2, rate spread² + error / 2)
         chance = stream(self.seed, f"gibbs/noise/{number}")
@@ -230,7 +274,30 @@ class _Chain:
         self.noise = chance.gamma(1 + len(self.train) / 2) / rate
         if keep:
             self.kept.users[at], self.kept.items[at] = self.users.x, self.items.x
-            self.kept.noise[at] = 1 / self.noise
+            self.kept.noise[at], self.kept.days[at] = 1 / self.noise, self.of_days
+
+    def model(self) -> PosteriorModel:
+        """What was kept."""
+        kept, train, days = self.kept, self.train, self.day_rows
+        left, counts = kept.users, train.user_counts
+        if days is not None:
+            left = np.concatenate([left, kept.days], axis=1)
+            counts = np.concatenate([counts, np.bincount(days.of)])
+        item_counts, n = train.item_counts, train.n_users
+        found = distil(left, kept.item_means, train.mean, counts, item_counts).parameters()
+        sides = {name: found[name][:n] for name in ("user_bias", "user_factors")}
+        users = FactorModel.from_parameters({**found, **sides})
+        model = PosteriorModel.of(users, kept.users, kept.items, train.mean, kept.noise)
+        if days is None:
+            return model
+        user_days = UserDays(
+            users=days.users,
+            numbers=days.numbers,
+            bias=found["user_bias"][n:],
+            factors=found["user_factors"][n:],
+            draws=kept.days,
+        )
+        return replace(model, days=user_days)
 
 
 def _sweeps(chain: _Chain, valid: Ratings | None, on_epoch: OnEpoch | None) -> TrainingHistory:
@@ -242,10 +309,14 @@ def _sweeps(chain: _Chain, valid: Ratings | None, on_epoch: OnEpoch | None) -> T
         chain.sweep(number)
         error = None
         if valid is not None and len(valid):
+            rows, users = valid.users, chain.users.x
+            if chain.day_rows is not None and valid.times is not None:
+                days = chain.day_rows
+                rows = day_rows(days.users, days.numbers, len(users), rows, valid.times)
+                users = np.concatenate([users, chain.of_days])
             found = predict(
-                valid.users, valid.items, chain.users.x, chain.items.x,
-                mean=chain.train.mean, on=chain.workers,
-            )  # fmt: skip
+                rows, valid.items, users, chain.items.x, mean=chain.train.mean, on=chain.workers
+            )
             after = number - settings.burn_in + 1
             if after > 0:
                 total += found

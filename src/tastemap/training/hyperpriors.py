@@ -17,6 +17,10 @@ COEFFICIENT_ROWS = 100
 """Features that the prior of the precision of their coefficients counts for."""
 COEFFICIENT_VARIANCE = 0.1
 """Of a coefficient before anything is seen, in `PRIOR_VARIANCE`."""
+DAY_ROWS = 800
+"""Days of a user that the prior of the precision of what is special to a day counts for."""
+DAY_VARIANCE = 0.15
+"""Of what is special to a day before anything is seen, in `PRIOR_VARIANCE`."""
 
 
 def draw_prior(x: Factors, spread: float, chance: np.random.Generator) -> tuple[Float64s, Float64s]:
@@ -49,20 +53,33 @@ def draw_prior(x: Factors, spread: float, chance: np.random.Generator) -> tuple[
 def draw_coefficient_precision(
     coefficients: Factors, spread: float, chance: np.random.Generator
 ) -> Float64s:
-    """Draw the precision of coefficients around 0, given the coefficients.
+    """Draw the precision of coefficients, given those of features that some row has."""
+    return _draw_precision(coefficients, spread, chance, COEFFICIENT_ROWS, COEFFICIENT_VARIANCE)
+
+
+def draw_day_precision(days: Factors, spread: float, chance: np.random.Generator) -> Float64s:
+    """Draw the precision of what is special to days, given the days."""
+    return _draw_precision(days, spread, chance, DAY_ROWS, DAY_VARIANCE)
+
+
+def _draw_precision(
+    x: Factors, spread: float, chance: np.random.Generator, rows: float, variance: float
+) -> Float64s:
+    """Draw the precision of rows around 0, given the rows.
 
     Args:
-        coefficients: of the features that some row has, shape (n, width).
+        x: the rows, shape (n, width).
         spread: standard deviation of the ratings.
         chance: where draws come from.
+        rows: that the prior counts for.
+        variance: of a row before anything is seen, in `PRIOR_VARIANCE`.
 
     Returns:
         Shape (width, width).
     """
-    n, width = coefficients.shape
-    degrees = width + COEFFICIENT_ROWS
-    variances = COEFFICIENT_VARIANCE * _prior_variances(width, spread)
-    inverse_scale = np.diag(degrees * variances) + products(coefficients)
+    n, width = x.shape
+    degrees = width + rows
+    inverse_scale = np.diag(degrees * variance * _prior_variances(width, spread)) + products(x)
     return _draw_wishart(inverse_scale, degrees + n, chance)
 
 

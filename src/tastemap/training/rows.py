@@ -144,10 +144,10 @@ def group_both(
             start = np.concatenate([[0], np.cumsum(counts)])
             columns, mine, weights = _grouped(codes, others, values, roots, start)
             ratings = RowRatings(
-                _read_only(start),
-                _read_only(columns),
-                _read_only(mine),
-                _read_only(weights),
+                read_only(start),
+                read_only(columns),
+                read_only(mine),
+                read_only(weights),
                 np.float32(step),
                 np.float32(low - mean),
             )
@@ -192,14 +192,14 @@ def _grouped(
     grouped = np.empty_like(values)
     sources = np.empty(len(codes) if len(roots) else 0, np.int64)
     kernels.group_rows(
-        _read_only(codes), _read_only(others), _read_only(values), start[:-1].copy(),
+        read_only(codes), read_only(others), read_only(values), start[:-1].copy(),
         columns, grouped, sources,
     )  # fmt: skip
     return columns, grouped, roots[sources] if len(roots) else roots
 
 
-def _read_only(array: AnyArray) -> AnyArray:
-    # Numba compiles anew for arrays that may be written: all ratings are given as read-only.
+def read_only(array: AnyArray) -> AnyArray:
+    """A view that cannot be written: Numba would compile anew for ratings that can."""
     array = np.ascontiguousarray(array).view()
     array.flags.writeable = False
     return array
@@ -244,7 +244,7 @@ def predict(
     """Predicted rating of each pair, shape (n,), from factors with the bias as last column."""
     out = np.empty(len(users), np.float32)
     # Codes of Ratings are read-only; so must others be.
-    users, items = _read_only(users), _read_only(items)
+    users, items = read_only(users), read_only(items)
 
     def work(first: int, last: int) -> None:
         kernels.predict_pairs(

@@ -67,6 +67,7 @@ class GibbsSettings:
         draws: sweeps that are kept, spread evenly over the rest.
         rated_items: let which items a user rated say what the user is like.
         raters: let who rated an item say what the item is like.
+        days: let users differ from day to day.
         threads: None for every core. The result does not depend on it.
 
     Raises:
@@ -79,6 +80,7 @@ class GibbsSettings:
     draws: int = 32
     rated_items: bool = False
     raters: bool = False
+    days: bool = False
     threads: int | None = None
 
     def __post_init__(self) -> None:
