@@ -122,7 +122,7 @@ class GradientRecipe(Recipe):
         return gradient
 
     def find_learning_rate(self, train: Ratings, *, seed: int = 0) -> LearningRateCurve:
-        """Run 200 batches while the learning rate grows from 1e-6 to 1, and suggest a rate.
+        """Run 1,000 batches while the learning rate grows from 1e-6 to 1, and suggest a rate.
 
         Args:
             train: the ratings to learn from.

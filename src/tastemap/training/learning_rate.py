@@ -70,7 +70,7 @@ def find_learning_rate(
     seed: int,
     lowest: float = 1e-6,
     highest: float = 1.0,
-    n_batches: int = 200,
+    n_batches: int = 1000,
 ) -> LearningRateCurve:
     """Train on ``n_batches`` batches while the rate grows, and look where the loss is smallest.
 
