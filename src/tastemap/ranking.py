@@ -34,7 +34,8 @@ def allowed_items(
         ConfigError: items have no such metadata.
     """
     allowed = ratings.item_counts >= min_ratings
-    filtered = {f"with fewer than {min_ratings} training ratings": int(np.sum(~allowed))}
+    few = f"with fewer than {min_ratings}" if min_ratings > 1 else "without"
+    filtered = {f"{few} training ratings": int(np.sum(~allowed))}
     rules: list[tuple[str, Mask]] = []
     if include:
         rules.append((f"not {words(include)}", ratings.catalog.matches(include)))
