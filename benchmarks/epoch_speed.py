@@ -10,7 +10,11 @@ reading the loss included. The median over the epochs of all rounds is compared,
 epoch of tastemap (which compiles) reported apart. The PyTorch loop is what a tutorial writes; a
 third column has what PyTorch can do when tuned (fused Adam, denormal numbers flushed to zero).
 
-Writes results/epoch-speed.md and .json.
+Both use all cores, or with `--cores 1` one. PyTorch's threads wait for each other by spinning, so
+on a machine where others are at work its times on several cores are not worth much: `--quiet 300`
+waits up to that many seconds before each run until the machine is idle.
+
+Writes results/epoch-speed.md and .json (or epoch-speed-1-core).
 """
 
 from __future__ import annotations
@@ -144,16 +148,34 @@ def write_inputs(folder: Path) -> None:
         np.savez(folder / f"{model}.npz", **recipe.initial(train, 0))
 
 
-def measure(torch_python: str, rounds: int, epochs: int) -> dict[str, dict[str, list[dict]]]:  # type: ignore[type-arg]
+def wait_until_quiet(seconds: float) -> None:
+    """Wait, for a limited time, until other processes leave 95 % of the cores idle for 3 s."""
+
+    def times() -> tuple[int, int]:
+        ticks = [int(one) for one in Path("/proc/stat").read_text().split("\n")[0].split()[1:9]]
+        return ticks[3] + ticks[4], sum(ticks)
+
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        idle, total = times()
+        time.sleep(3)
+        idle_later, total_later = times()
+        if idle_later - idle > 0.95 * (total_later - total):
+            return
+
+
+def measure(given: argparse.Namespace, torch_python: str) -> dict[str, dict[str, list[dict]]]:  # type: ignore[type-arg]
     results: dict[str, dict[str, list[dict]]] = {m: {k: [] for k in KINDS} for m in MODELS}  # type: ignore[type-arg]
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         write_inputs(folder)
         for model in MODELS:
-            for turn in range(rounds):
+            for turn in range(given.rounds):
                 for kind in KINDS:
+                    wait_until_quiet(given.quiet)
                     python = sys.executable if kind == "tastemap" else torch_python
-                    worker = [python, __file__, "--worker", kind, model, name, str(epochs)]
+                    worker = [python, __file__, "--worker", kind, model, name]
+                    worker += [str(given.epochs), str(given.cores)]
                     done = subprocess.run(worker, check=True, capture_output=True, text=True)
                     result = json.loads(done.stdout.splitlines()[-1])
                     results[model][kind].append(result)
@@ -190,21 +212,24 @@ def machine() -> str:
     return f"{name}, {os.cpu_count()} cores"
 
 
-def write(results: dict[str, dict[str, list[dict]]], epochs: int, rounds: int) -> None:  # type: ignore[type-arg]
+def write(results: dict[str, dict[str, list[dict]]], given: argparse.Namespace) -> None:  # type: ignore[type-arg]
     rows = summary(results)
     runs = [run for kinds in results.values() for by_kind in kinds.values() for run in by_kind]
     versions = {"python": platform.python_version()}
     for run in runs:
         versions |= run["versions"]
     date = datetime.datetime.now(datetime.UTC).date().isoformat()
-    command = f"python benchmarks/epoch_speed.py --rounds {rounds} --epochs {epochs}"
+    command = f"python benchmarks/epoch_speed.py --rounds {given.rounds} --epochs {given.epochs}"
+    command += f" --cores {given.cores}" if given.cores else ""
+    used = f"{given.cores or os.cpu_count()} of them used"
     lines = [
         "# Seconds an epoch at batches of 64",
         "",
-        f"{date}, {machine()}; " + ", ".join(f"{k} {v}" for k, v in versions.items()),
+        f"{date}, {machine()}, {used}; " + ", ".join(f"{k} {v}" for k, v in versions.items()),
         "",
-        f"`{command}`: {rounds} rounds in turn of {epochs} epochs each; medians. The first epoch "
-        "of tastemap, which compiles, is left out of its median and stands in a column of its own.",
+        f"`{command}`: {given.rounds} rounds in turn of {given.epochs} epochs each; medians. The "
+        "first epoch of tastemap, which compiles, is left out of its median and stands in a column "
+        "of its own.",
         "",
         "| model | tastemap | PyTorch | ratio | PyTorch, tuned | ratio | first epoch of tastemap "
         "| whole fit of tastemap |",
@@ -228,7 +253,8 @@ def write(results: dict[str, dict[str, list[dict]]], epochs: int, rounds: int) -
         lines.append(f"| {row['model']} | {cells} |")
     folder = HERE / "results"
     folder.mkdir(exist_ok=True)
-    (folder / "epoch-speed.md").write_text("\n".join(lines) + "\n")
+    stem = "epoch-speed" + (f"-{given.cores}-core" if given.cores else "")
+    (folder / f"{stem}.md").write_text("\n".join(lines) + "\n")
     record = {
         "date": date,
         "machine": machine(),
@@ -238,7 +264,7 @@ def write(results: dict[str, dict[str, list[dict]]], epochs: int, rounds: int) -
         "summary": rows,
         "runs": results,
     }
-    (folder / "epoch-speed.json").write_text(json.dumps(record, indent=1) + "\n")
+    (folder / f"{stem}.json").write_text(json.dumps(record, indent=1) + "\n")
     print("\n".join(lines))
 
 
@@ -254,7 +280,9 @@ def torch_environment() -> str:
 
 def main() -> None:
     if sys.argv[1:2] == ["--worker"]:
-        kind, model, folder, epochs = sys.argv[2:]
+        kind, model, folder, epochs, cores = sys.argv[2:]
+        if int(cores):
+            os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[: int(cores)])
         if kind == "tastemap":
             result = run_tastemap(model, Path(folder), int(epochs))
         else:
@@ -265,9 +293,13 @@ def main() -> None:
     parser.add_argument("--torch-python", help="Python of an environment with peers/torch.txt")
     parser.add_argument("--rounds", type=int, default=2)
     parser.add_argument("--epochs", type=int, default=8)
+    parser.add_argument("--cores", type=int, default=0, help="0: all")
+    parser.add_argument(
+        "--quiet", type=float, default=0, help="seconds to wait for an idle machine"
+    )
     given = parser.parse_args()
     python = given.torch_python or torch_environment()
-    write(measure(python, given.rounds, given.epochs), given.epochs, given.rounds)
+    write(measure(given, python), given)
 
 
 if __name__ == "__main__":
