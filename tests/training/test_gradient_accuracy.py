@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
 
 import tastemap as tm
@@ -35,11 +36,14 @@ def test_biases_come_down_to_where_the_course_did(notebook_split: Split) -> None
 
 
 def test_the_neural_net_comes_down_to_where_the_course_did(notebook_split: Split) -> None:
-    history = curve(tm.NeuralNet.notebook(), notebook_split)
-    assert len(history.epochs) == 8
-    error = history.epochs[-1].validation_mse
-    assert error is not None
-    assert 0.785 < error <= 0.795
+    # Single runs scatter by 0.0025, and seed 0 is a lucky one: the mean of several says more.
+    errors = []
+    for seed in range(3):
+        recipe = tm.NeuralNet.notebook()
+        history = recipe.fit(notebook_split.train, notebook_split.valid, seed=seed).history
+        assert len(history.epochs) == 8
+        errors.append(history.epochs[-1].validation_mse)
+    assert 0.785 < np.mean(errors) <= 0.795
 
 
 @pytest.mark.parametrize(
