@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from tastemap import model_folder, packing, ranking
-from tastemap.arrays import Codes, Values
+from tastemap import model_folder, packing, predicting, ranking
+from tastemap.arrays import Codes, Int64s, Values
 from tastemap.data.catalog import Catalog, Wanted
+from tastemap.data.moments import Moment
 from tastemap.data.ratings import Ratings
 from tastemap.data.vocabulary import UNKNOWN
 from tastemap.errors import ConfigError, ModelFolderError, NotFittedFor
@@ -20,11 +21,9 @@ from tastemap.models import fold_in
 from tastemap.models.bias import BiasModel
 from tastemap.models.posterior import PosteriorModel
 from tastemap.models.protocol import Model, blocks
+from tastemap.predicting import listed
 from tastemap.results import (
-    GLOBAL_MEAN,
-    ITEM_BIAS,
     MODEL,
-    USER_BIAS,
     Interval,
     PairPredictions,
     Prediction,
@@ -105,7 +104,14 @@ class Recommender:
 
     # Predicting
 
-    def predict(self, user: Any, item: Any = None, *, interval: float | None = None) -> Prediction:
+    def predict(
+        self,
+        user: Any,
+        item: Any = None,
+        *,
+        interval: float | None = None,
+        at: Moment | None = None,
+    ) -> Prediction:
         """Predict ratings.
 
         Args:
@@ -113,6 +119,10 @@ class Recommender:
             item: a raw item id or title, or a sequence of them; one of the two may be single and
                 the other a sequence. None: every item.
             interval: also give the interval that holds the rating with this chance, such as 0.8.
+            at: when the ratings are given: a date, ISO text such as ``"2004-05-01"``, or seconds
+                since 1970, in UTC. Users who have training ratings of that day are predicted as
+                they were then, all others as usual; the result says how many. Needs a model
+                fitted with ``BayesianMF(days=True)``.
 
         Returns:
             Predictions clipped to the scale. An id that does not occur falls back to what is
@@ -121,68 +131,36 @@ class Recommender:
         Raises:
             UnknownUserError, UnknownItemError: an id is of another type than all ids, or a title
                 does not occur: more likely a slip than a newcomer.
-            ConfigError: two sequences of different length, or an interval not between 0 and 1.
-            NotFittedFor: the model does not know how sure it is: fit BayesianMF.
+            ConfigError: two sequences of different length, an interval not between 0 and 1, or
+                ``at`` is no date.
+            NotFittedFor: the model does not know how sure it is, or its users are the same on all
+                days: fit BayesianMF.
         """
-        users = _listed(user)
-        items = self.ratings.item_ids.ids.to_pylist() if item is None else _listed(item)
-        if item is None or 1 in (len(users), len(items)):
-            users, items = [one for one in users for _ in items], items * len(users)
-        elif len(users) != len(items):
-            raise ConfigError(f"{len(users)} users and {len(items)} items are not pairs")
-        user_of, item_of = self.ratings.user_ids.code_or_unknown, self.catalog.code_or_unknown
-        user_codes = np.array([user_of(one) for one in users], np.int32)
-        item_codes = np.array([item_of(one) for one in items], np.int32)
-        pairs = self.predict_codes(user_codes, item_codes)
-        sure = None
-        if interval is not None:
-            sure = self.interval_codes(user_codes, item_codes, pairs, interval)
-        title, raw = self.catalog.title, self.ratings.item_ids.raw
-        asked = list(zip(items, item_codes, strict=True))
-        return Prediction(
-            users=users,
-            items=[one if code == UNKNOWN else raw(code) for one, code in asked],
-            titles=[str(one) if code == UNKNOWN else title(code) for one, code in asked],
-            pairs=pairs,
-            scale=self.ratings.scale,
-            interval=sure,
-        )
+        return predicting.predict(self, user, item, interval, at)
 
-    def predict_codes(self, users: Codes, items: Codes) -> PairPredictions:
-        """Predict pairs of codes, both of shape (n,); -1 stands for an unknown user or item."""
-        known_user = (users >= 0) & (self.ratings.user_counts[users] > 0)
-        known_item = (items >= 0) & (self.ratings.item_counts[items] > 0)
-        source = np.full(len(users), GLOBAL_MEAN, np.uint8)
-        source[known_user] = USER_BIAS
-        source[known_item] = ITEM_BIAS
-        source[known_user & known_item] = MODEL
-        by_model = source == MODEL
-        unclipped = np.empty(len(users), np.float32)
-        unclipped[by_model] = self.model.predict_pairs(users[by_model], items[by_model])
-        rest = ~by_model
-        unclipped[rest] = self.fallback.predict_pairs(
-            np.where(known_user, users, UNKNOWN)[rest], np.where(known_item, items, UNKNOWN)[rest]
-        )
-        low, high = self.ratings.scale
-        clipped = np.clip(unclipped, np.float32(low), np.float32(high))
-        return PairPredictions(values=clipped, unclipped=unclipped, source=source)
+    def predict_codes(
+        self, users: Codes, items: Codes, times: Int64s | None = None
+    ) -> PairPredictions:
+        """Predict pairs of codes.
+
+        Args:
+            users: codes, shape (n,); -1 stands for an unknown user.
+            items: codes, shape (n,); -1 stands for an unknown item.
+            times: when the ratings are given, seconds since 1970 UTC, shape (n,). They say
+                nothing to a model whose users are the same on all days.
+        """
+        return predicting.predict_codes(self, users, items, times)
 
     def interval_codes(
-        self, users: Codes, items: Codes, pairs: PairPredictions, level: float
+        self,
+        users: Codes,
+        items: Codes,
+        pairs: PairPredictions,
+        level: float,
+        times: Int64s | None = None,
     ) -> Interval:
         """How sure predictions of `predict_codes` are; NaN where they are not the model's own."""
-        model = self._posterior("say how sure it is")
-        own = pairs.source == MODEL
-        ends = np.full((3, len(users)), np.nan, np.float32)
-        ends[1:, own] = model.interval_pairs(users[own], items[own], level)
-        ends[0, own] = model.posterior_pairs(users[own], items[own]).rating_deviation
-        deviation, low, high = ends
-        return Interval(
-            level=level,
-            deviation=deviation,
-            low=np.clip(low, *self.ratings.scale),
-            high=np.clip(high, *self.ratings.scale),
-        )
+        return predicting.interval_codes(self, users, items, pairs, level, times)
 
     # Recommending
 
@@ -226,7 +204,7 @@ class Recommender:
             scored = iter([("new", rated, folded.predict(self._posterior("take in new users")))])
             remarks = []
         else:
-            users = _listed(user)
+            users = listed(user)
             codes = np.array([self.ratings.user_ids.code(one) for one in users], np.int32)
             scored = self._scored(users, codes)
             remarks = [
@@ -267,7 +245,7 @@ class Recommender:
             raise NotFittedFor(
                 f"a {self.recipe.name} model has no item vectors to compare: fit one with factors"
             )
-        names = _listed(item)
+        names = listed(item)
         codes = np.array([self.catalog.code(name) for name in names], np.int32)
         allowed = self.ratings.item_counts >= min_ratings
         return ranking.similar(self.ratings, vectors, codes, n, allowed)
@@ -388,11 +366,6 @@ def load(folder: str | Path) -> Recommender:
         return Recommender(**packing.unpack(content))
     except (KeyError, TypeError, ValueError, IndexError) as error:
         raise ModelFolderError(f"{folder} does not hold a whole model: {error!r}") from error
-
-
-def _listed(value: Any) -> list[Any]:
-    many = isinstance(value, Sequence | np.ndarray) and not isinstance(value, str)
-    return list(value) if many else [value]
 
 
 def _at_least(name: str, value: int, least: int) -> None:

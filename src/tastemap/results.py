@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from tastemap.arrays import AnyArray, Float64s, Mask, Values
+from tastemap.data.moments import written
 from tastemap.tables import Table
 
 MODEL, ITEM_BIAS, USER_BIAS, GLOBAL_MEAN = range(4)
@@ -26,11 +27,14 @@ class PairPredictions:
         values: predicted ratings, clipped to the scale, shape (n,).
         unclipped: the same before clipping, shape (n,).
         source: index into `SOURCES` of each, shape (n,), uint8.
+        by_day: which are of the user as they were on the day of the rating, shape (n,); None
+            where no times were given, or the model's users are the same on all days.
     """
 
     values: Values
     unclipped: Values
     source: AnyArray
+    by_day: Mask | None = None
 
     @property
     def clipped(self) -> Mask:
@@ -66,6 +70,7 @@ class Prediction(Table):
         pairs: the predictions, shape (n,).
         scale: smallest and largest rating.
         interval: how sure the predictions are; None unless asked for.
+        at: when the ratings are given, in seconds since 1970 UTC; None unless asked for.
     """
 
     users: Sequence[Any]
@@ -74,6 +79,7 @@ class Prediction(Table):
     pairs: PairPredictions
     scale: tuple[float, float]
     interval: Interval | None = None
+    at: int | None = None
 
     @property
     def values(self) -> Values:
@@ -108,8 +114,16 @@ class Prediction(Table):
 
     @property
     def notes(self) -> list[str]:
-        """The level of the interval, how many predictions fell back, and how many were clipped."""
+        """Date, level of the interval, how many predictions fell back, how many were clipped."""
         notes = []
+        if self.at is not None and self.pairs.by_day is not None:
+            n, n_by_day = len(self.values), int(self.pairs.by_day.sum())
+            notes.append(
+                f"at {written(self.at)} UTC: {n_by_day:,} of {n:,} by what the user was like that "
+                "day, the others as usual: no training ratings of that day"
+                if n_by_day < n
+                else f"at {written(self.at)} UTC: by what the user was like that day"
+            )
         if self.interval is not None:
             notes.append(f"low to high holds the rating in {self.interval.level:.0%} of cases")
         counts = np.bincount(self.pairs.source, minlength=len(SOURCES))

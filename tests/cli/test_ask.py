@@ -8,6 +8,7 @@ import json
 from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 import tastemap as tm
@@ -40,6 +41,24 @@ def test_predict_says_what_a_newcomer_is_predicted_from(biased_folder: Path) -> 
     out = answer("predict", biased_folder, "-u", 123456, "-i", 10)
     assert "item bias" in out
     assert "without training ratings of user or item" in out
+
+
+def test_predict_takes_the_date_of_the_rating(csv_files: Path, tmp_path: Path) -> None:
+    short = ("--set", "factors=2", "--set", "sweeps=12", "--set", "burn_in=4", "--set", "draws=4")
+    model = tmp_path / "dated"
+    answer("fit", csv_files / "ratings.csv", "--days", "--out", model, *short)
+    dated = tm.load(model)
+    assert dated.model.days is not None
+    user, day = dated.ratings.user_ids.raw(0), int(dated.model.days.numbers[0])
+    date = str(np.datetime64(day, "D"))
+    said = json.loads(answer("predict", model, "-u", user, "-i", 10, "--at", date, "--json"))
+    assert said == {
+        "rows": dated.predict(user, 10, at=date).to_dicts(),
+        "notes": [f"at {date} UTC: by what the user was like that day"],
+    }
+    wrong = run("predict", model, "-u", user, "-i", 10, "--at", "yesterday")
+    assert wrong.exit_code == 1
+    assert "'yesterday' is no date: write it such as 2015-03-09" in wrong.stderr
 
 
 @pytest.mark.parametrize(

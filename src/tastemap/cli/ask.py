@@ -45,6 +45,14 @@ def predict(
             help="Also the interval that holds the rating with this chance, such as 0.8.",
         ),
     ] = None,
+    at: Annotated[
+        str | None,
+        typer.Option(
+            metavar="DATE",
+            help="When the ratings are given, such as 2004-05-01; needs a model fitted with "
+            "--days.",
+        ),
+    ] = None,
     as_json: AsJson = False,
     as_csv: AsCsv = False,
 ) -> None:
@@ -63,6 +71,7 @@ def predict(
             named_users(recommender, users),
             None if items is None else named_items(recommender, items),
             interval=interval,
+            at=at,
         ),
         form,
     )

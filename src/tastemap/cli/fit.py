@@ -70,6 +70,12 @@ def fit(
     solver: Annotated[
         Solver | None, typer.Option(help="Of --model biased: by gradients, or in closed form.")
     ] = None,
+    days: Annotated[
+        bool,
+        typer.Option(
+            "--days", help="Of --model bayesian: users differ from day to day; needs times."
+        ),
+    ] = False,
     notebook: Annotated[
         bool, typer.Option("--notebook", help="With the hyper-parameters of the notebook.")
     ] = False,
@@ -97,6 +103,7 @@ def fit(
 
     form = form_of(as_json)
     chosen = [f"solver={solver}"] if solver else []
+    chosen += ["days=true"] if days else []
     recipe = make_recipe(model, [*chosen, *(settings or [])], notebook=notebook)
     model_folder.check_free(out)  # before hours are spent on it
     read = reading.read(ratings)

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime
 
 import numpy as np
 
 from tastemap.arrays import Float64s, Int64s, Mask
+from tastemap.data.moments import Moment, seconds_of, written
 from tastemap.data.ratings import Ratings
 from tastemap.errors import ConfigError, DataError
 from tastemap.randomness import stream
@@ -176,8 +176,8 @@ def time_cut(
     valid_fraction: float = 0.2,
     test_fraction: float = 0.0,
     *,
-    at: int | str | datetime | None = None,
-    test_at: int | str | datetime | None = None,
+    at: Moment | None = None,
+    test_at: Moment | None = None,
 ) -> Split:
     """One moment for all: ratings before it train, those from it on validate.
 
@@ -200,24 +200,24 @@ def time_cut(
     _check_fractions(valid_fraction, test_fraction)
     if not len(ratings):
         raise DataError("there are no ratings to divide")
-    cut_test = _moment(test_at)
+    cut_test = None if test_at is None else seconds_of(test_at)
     if cut_test is None and test_fraction:
         cut_test = _cut(times, test_fraction)
-    cut = _moment(at)
+    cut = None if at is None else seconds_of(at)
     if cut is None:
         cut = _cut(times, valid_fraction + (test_fraction if cut_test is not None else 0.0))
     if cut_test is not None and cut_test <= cut:
-        raise ConfigError(f"test begins at {_date(cut_test)}, not after valid at {_date(cut)}")
+        raise ConfigError(f"test begins at {written(cut_test)}, not after valid at {written(cut)}")
     train, rest = times < cut, times >= cut
     test = None if cut_test is None else times >= cut_test
     valid = rest if test is None else rest & ~test
     if not train.any() or not valid.any() or (test is not None and not test.any()):
         raise DataError(
-            f"the cut at {_date(cut)} leaves a part empty: times go from {_date(times.min())} to "
-            f"{_date(times.max())}; choose another moment"
+            f"the cut at {written(cut)} leaves a part empty: times go from "
+            f"{written(times.min())} to {written(times.max())}; choose another moment"
         )
-    said = f"time cut, valid from {_date(cut)} on"
-    said += "" if cut_test is None else f", test from {_date(cut_test)} on"
+    said = f"time cut, valid from {written(cut)} on"
+    said += "" if cut_test is None else f", test from {written(cut_test)} on"
     return _split(ratings, train, valid, said, test)
 
 
@@ -271,22 +271,6 @@ def _times(ratings: Ratings, name: str) -> Int64s:
 def _cut(times: Int64s, fraction: float) -> int:
     place = min(int(np.ceil((1 - fraction) * len(times))), len(times) - 1)
     return int(np.partition(times, place)[place])
-
-
-def _moment(value: int | str | datetime | None) -> int | None:
-    if isinstance(value, str):
-        try:
-            value = datetime.fromisoformat(value)
-        except ValueError:
-            raise ConfigError(f"{value!r} is no date: write it such as 2015-03-09") from None
-    if isinstance(value, datetime):
-        return int((value if value.tzinfo else value.replace(tzinfo=UTC)).timestamp())
-    return None if value is None else int(value)
-
-
-def _date(seconds: int) -> str:
-    moment = np.datetime64(int(seconds), "s")
-    return str(moment).removesuffix("T00:00:00").replace("T", " ")
 
 
 def _check_fractions(valid: float, test: float) -> None:

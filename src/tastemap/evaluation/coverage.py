@@ -10,7 +10,7 @@ import numpy as np
 from tastemap.arrays import AnyArray, Float64s, Int64s, Mask
 from tastemap.data.ratings import Ratings
 from tastemap.errors import DataError
-from tastemap.evaluation.evaluate import codes_of, count_seen
+from tastemap.evaluation.evaluate import by_day_said, codes_of, count_seen
 from tastemap.models.calibration import BINS, bins_of
 from tastemap.tables import Table
 
@@ -45,6 +45,8 @@ class Coverage(Table):
         without_interval: test ratings of a user or item without training ratings: what is
             predicted there is a fallback, and has no interval.
         overlap: test rows that are also training rows: a model has seen these.
+        by_day: test rows predicted by what the user was like on the day of the rating; None where
+            users are the same on all days.
     """
 
     model: str
@@ -56,6 +58,7 @@ class Coverage(Table):
     item_ranges: tuple[tuple[int, int] | None, ...]
     without_interval: int
     overlap: int
+    by_day: int | None = None
 
     @property
     def share(self) -> float:
@@ -117,6 +120,8 @@ class Coverage(Table):
                 f"{self.without_interval:,} rows without an interval: "
                 "their user or item has no training ratings"
             )
+        if self.by_day is not None:
+            notes.append(by_day_said(self.by_day))
         if self.overlap:
             notes.append(f"{self.overlap:,} test rows were also trained on")
         return notes
@@ -129,7 +134,8 @@ def coverage(
 
     Intervals are those users get (`Recommender.predict`): clipped to the scale, so that one that
     reaches an end of the scale holds the ratings there. Ids need not be those of the training
-    ratings.
+    ratings. Where the model knows what users were like on single days, the times of the test
+    ratings are made use of.
 
     Args:
         model: a fitted model that knows how sure it is.
@@ -146,8 +152,8 @@ def coverage(
         raise DataError("there are no ratings to test on")
     train = model.ratings
     users, items = codes_of(test, train)
-    pairs = model.predict_codes(users, items)
-    interval = model.interval_codes(users, items, pairs, level)
+    pairs = model.predict_codes(users, items, test.times)
+    interval = model.interval_codes(users, items, pairs, level, test.times)
     own = np.isfinite(interval.low)
     users, items, values = users[own], items[own], test.values[own]
     low, high = interval.low[own], interval.high[own]
@@ -168,6 +174,7 @@ def coverage(
         item_ranges=_ranges(item_bins, train.item_counts),
         without_interval=int(np.sum(~own)),
         overlap=count_seen(train, users, items),
+        by_day=None if pairs.by_day is None else int(pairs.by_day.sum()),
     )
 
 

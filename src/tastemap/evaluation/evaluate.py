@@ -32,6 +32,8 @@ class Evaluation(Table):
         made_from: rows by what they were predicted from (`tastemap.results.SOURCES`).
         overlap: test rows that are also training rows: a model has seen these.
         fit_seconds: wall time of training.
+        by_day: test rows predicted by what the user was like on the day of the rating; None where
+            the model's users are the same on all days, or the rows have no times.
     """
 
     model: str
@@ -42,6 +44,7 @@ class Evaluation(Table):
     made_from: dict[str, int]
     overlap: int
     fit_seconds: float
+    by_day: int | None = None
 
     def columns(self) -> dict[str, list[Any]]:
         """Model, RMSE, MSE, MAE, rows, fallbacks and seconds: one row."""
@@ -49,7 +52,7 @@ class Evaluation(Table):
 
     @property
     def notes(self) -> list[str]:
-        """Share of rows that fell back, and a warning about rows seen in training."""
+        """Rows that fell back, rows predicted by their day, a warning about rows seen before."""
         return _notes([self])
 
     def to_json(self) -> dict[str, Any]:
@@ -69,7 +72,7 @@ class Comparison(Table):
 
     @property
     def notes(self) -> list[str]:
-        """Share of rows that fell back, and a warning about rows seen in training."""
+        """Rows that fell back, rows predicted by their day, a warning about rows seen before."""
         return _notes(self.evaluations)
 
 
@@ -94,6 +97,9 @@ def _notes(evaluations: Sequence[Evaluation]) -> list[str]:
         notes.append(
             f"{share:.1%} of rows have a user or item without training ratings: {', '.join(parts)}"
         )
+    notes += [
+        f"{one.model}: {by_day_said(one.by_day)}" for one in evaluations if one.by_day is not None
+    ]
     return notes + [
         f"{one.model}: {one.overlap:,} test rows were also trained on"
         for one in evaluations
@@ -101,11 +107,18 @@ def _notes(evaluations: Sequence[Evaluation]) -> list[str]:
     ]
 
 
+def by_day_said(rows: int) -> str:
+    """How many rows were predicted by their day, and what that means."""
+    return f"{rows:,} rows by what the user was like that day, from training ratings of that day"
+
+
 def evaluate(model: Recommender, test: Ratings, *, name: str | None = None) -> Evaluation:
     """Measure a model on ratings.
 
     Predictions are those users get: clipped to the scale, with the documented fallback where user
-    or item has no training ratings. Ids need not be those of the training ratings.
+    or item has no training ratings. Ids need not be those of the training ratings. Where the model
+    knows what users were like on single days, the times of the test ratings are made use of; the
+    result says for how many.
 
     Args:
         model: a fitted model.
@@ -118,7 +131,7 @@ def evaluate(model: Recommender, test: Ratings, *, name: str | None = None) -> E
     if not len(test):
         raise DataError("there are no ratings to test on")
     users, items = codes_of(test, model.ratings)
-    pairs = model.predict_codes(users, items)
+    pairs = model.predict_codes(users, items, test.times)
     counts = np.bincount(pairs.source, minlength=len(SOURCES))
     return Evaluation(
         model=model.recipe.name if name is None else name,
@@ -129,6 +142,7 @@ def evaluate(model: Recommender, test: Ratings, *, name: str | None = None) -> E
         made_from={name: int(count) for name, count in zip(SOURCES, counts, strict=True)},
         overlap=count_seen(model.ratings, users, items),
         fit_seconds=model.seconds,
+        by_day=None if pairs.by_day is None else int(pairs.by_day.sum()),
     )
 
 
