@@ -85,4 +85,3 @@ def test_errors_and_coverage_are_measured_by_date(
     assert covered.by_day == n_by_day
     assert 0.78 < covered.share < 0.83
     assert f"{n_by_day:,} rows by what the user was like" in str(covered)
-

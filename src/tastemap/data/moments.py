@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from datetime import UTC, date, datetime, time
-from typing import Any, TypeAlias
+from typing import TypeAlias
 
 import numpy as np
 
@@ -33,9 +33,9 @@ def seconds_of(moment: Moment) -> int:
     if isinstance(moment, datetime) and moment == moment:  # not pandas' NaT
         return math.floor((moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp())
     if isinstance(moment, int | float | np.integer | np.floating) and not isinstance(moment, bool):
-        seconds: Any = moment
+        seconds = float(moment)
         if -(2**63) <= seconds < 2**63:
-            return int(math.floor(seconds))
+            return math.floor(seconds)
     raise ConfigError(
         f"{moment!r} is no moment: give a date such as 2015-03-09, or seconds since 1970"
     )
