@@ -2,7 +2,7 @@
 
     manifest.json        what the model is: format, kind, hyper-parameters, checksums of the rest
     arrays.safetensors   every array
-    users.parquet        raw user ids, in order of their codes
+    users.parquet        raw user ids in order of their codes, with the users' metadata
     items.parquet        raw item ids in order of their codes, with the items' metadata
 
 The folder holds data only: loading one runs no code of its. It is written to a sibling and put in
@@ -41,8 +41,8 @@ class FolderContent:
     Attributes:
         manifest: plain values; ``format``, ``sha256`` and ``checksum`` are added on writing.
         arrays: by name.
-        users: first column: raw ids.
-        items: first column: raw ids; the others: metadata.
+        users: first column: raw ids; the others: metadata.
+        items: the same of the items.
     """
 
     manifest: Mapping[str, Any]

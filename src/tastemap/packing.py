@@ -46,6 +46,7 @@ def manifest_of(model: Recommender) -> dict[str, Any]:
             "name": model.ratings.name,
             "split": model.ratings.part,
             "fingerprint": model.ratings.fingerprint,
+            "explicit": model.ratings.explicit,
             "ratings": len(model.ratings),
             "users": model.ratings.n_users,
             "items": model.ratings.n_items,
@@ -69,16 +70,21 @@ def pack(model: Recommender) -> FolderContent:
     arrays |= {f"fallback.{name}": array for name, array in model.fallback.parameters().items()}
     columns = {name: getattr(ratings, name) for name in _COLUMNS}
     arrays |= {f"ratings.{name}": column for name, column in columns.items() if column is not None}
-    id_name = "item"
-    while id_name in ratings.catalog.columns:
-        id_name += "_"
-    metadata = {name: ratings.catalog.table.column(name) for name in ratings.catalog.columns}
     return FolderContent(
         manifest=manifest_of(model),
         arrays=arrays,
-        users=pa.table({"user": ratings.user_ids.ids}),
-        items=pa.table({id_name: ratings.item_ids.ids, **metadata}),
+        users=_table(ratings.user_ids, ratings.user_catalog),
+        items=_table(ratings.item_ids, ratings.catalog),
     )
+
+
+def _table(ids: Vocabulary, catalog: Catalog | None) -> pa.Table:
+    """Raw ids in the first column, metadata in the others."""
+    columns = {} if catalog is None else {n: catalog.table.column(n) for n in catalog.columns}
+    id_name = ids.noun
+    while id_name in columns:
+        id_name += "_"
+    return pa.table({id_name: ids.ids, **columns})
 
 
 def unpack(content: FolderContent) -> dict[str, Any]:
@@ -99,11 +105,14 @@ def unpack(content: FolderContent) -> dict[str, Any]:
     user_ids = Vocabulary(content.users.column(0).combine_chunks(), "user")
     item_ids = Vocabulary(content.items.column(0).combine_chunks(), "item")
     data = manifest["training_data"]
+    users = content.users.remove_column(0)
     ratings = Ratings(
         **part("ratings."),
         user_ids=user_ids,
         item_ids=item_ids,
         catalog=Catalog(item_ids, content.items.remove_column(0)),
+        user_catalog=Catalog(user_ids, users) if users.num_columns else None,
+        explicit=data.get("explicit", True),
         name=data["name"],
         part=data["split"],
         notes=tuple(data["notes"]),

@@ -31,6 +31,7 @@ def server(csv_files: Path, tmp_path: Path) -> Iterator[str]:
     with zipfile.ZipFile(archive, "w") as zipped:
         zipped.writestr("ml-1m/ratings.dat", "1::10::4::978300760\n2::10::5::978300761\n")
         zipped.writestr("ml-1m/movies.dat", "10::Heat (1995)::Action|Crime\n")
+        zipped.writestr("ml-1m/users.dat", "1::F::1::10::48067\n2::M::56::16::70072\n")
         zipped.writestr("ml-1m/README", "for research")
     checksum = hashlib.md5(archive.read_bytes(), usedforsecurity=False).hexdigest()
     (folder / "ml-1m.zip.md5").write_text(f"{checksum}  ml-1m.zip\n", encoding="ascii")

@@ -139,5 +139,5 @@ def test_rows_are_taken_by_code(catalog: Catalog) -> None:
 
 
 def test_a_table_of_another_length_is_refused() -> None:
-    with pytest.raises(ConfigError, match="one row an item: 1 rows, 4 items"):
+    with pytest.raises(ConfigError, match="one row a code: 1 rows, 4 items"):
         Catalog(IDS, pa.table({"title": ["x"]}))

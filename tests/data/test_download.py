@@ -490,10 +490,9 @@ def test_the_sets_of_dat_files_are_read_in_latin_1(server: Any, tmp_path: Path) 
     behaviour, url = server
     ratings = "1::10::5::978300760\n1::20::3::978302109\n2::10::4::978301968\n"
     movies = "10::Misérables, Les (1995)::Drama|Musical\n20::Bug's Life, A (1998)::Animation\n"
-    behaviour.publish(
-        "ml-1m",
-        zipped({"ml-1m/ratings.dat": ratings, "ml-1m/movies.dat": movies.encode("latin-1")}),
-    )
+    files = {"ratings": ratings, "movies": movies.encode("latin-1")}
+    files["users"] = "1::F::1::10::48067\n2::M::56::16::70072\n"
+    behaviour.publish("ml-1m", zipped({f"ml-1m/{n}.dat": text for n, text in files.items()}))
     got = download_dataset("movielens-1m", tmp_path, base_url=url)
     read = tm.load_dataset("movielens-1m", folder=tmp_path)
     assert read.catalog.table.to_pydict() == {
@@ -501,6 +500,12 @@ def test_the_sets_of_dat_files_are_read_in_latin_1(server: Any, tmp_path: Path) 
         "genres": ["Drama|Musical", "Animation"],
     }
     assert read.times is not None
+    assert read.user_catalog.table.to_pydict() == {
+        "gender": ["F", "M"],
+        "age": [1, 56],
+        "occupation": [10, 16],
+        "zip": [48067, 70072],
+    }
     # By hand, as the docs show it.
     again = tm.read_ratings(got.ratings, items=got.items, encoding="latin-1")
     assert again.fingerprint == read.fingerprint
@@ -528,7 +533,13 @@ def test_the_100k_set_is_read_with_genres_as_text(server: Any, tmp_path: Path) -
     )
     behaviour.publish(
         "ml-100k",
-        zipped({"ml-100k/u.data": ratings, "ml-100k/u.item": items.encode("latin-1") + b"\n\n"}),
+        zipped(
+            {
+                "ml-100k/u.data": ratings,
+                "ml-100k/u.item": items.encode("latin-1") + b"\n\n",
+                "ml-100k/u.user": "196|24|M|technician|85711\n186|53|F|other|V3N4P\n",
+            }
+        ),
     )
     got = download_dataset("movielens-100k", tmp_path, base_url=url)
     read = tm.load_dataset("movielens-100k", folder=got.folder)
@@ -538,6 +549,7 @@ def test_the_100k_set_is_read_with_genres_as_text(server: Any, tmp_path: Path) -
         "release date": ["24-Jan-1997", None],
         "genres": ["Comedy|Romance", ""],
     }
+    assert read.user_catalog.table["occupation"].to_pylist() == ["technician", "other"]
     again = tm.read_ratings(got.ratings, items=got.items, encoding="latin-1")
     assert again.fingerprint == read.fingerprint
     assert again.catalog.table["Comedy"].to_pylist() == [1, 0]

@@ -356,7 +356,7 @@ def test_the_name_can_be_told(write: Any) -> None:
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"duplicates": "sum"}, "'last', 'mean', 'error'"),
+        ({"duplicates": "sum"}, "'last', 'mean', 'count', 'error'"),
         ({"decimal": ";"}, "decimal=';'"),
         ({"sep": ""}, "cannot separate columns"),
         ({"sep": "."}, "cannot separate columns"),
@@ -365,7 +365,7 @@ def test_the_name_can_be_told(write: Any) -> None:
         ({"user": 9}, "has 4 columns, 0 to 3"),
         ({"user": True}, "the name or the position"),
         ({"user": 1.5}, "the name or the position"),
-        ({"rating": False}, "the rating column is needed"),
+        ({"item": False}, "the item column is needed"),
     ],
 )
 def test_options_out_of_range_are_refused(write: Any, options: Any, message: str) -> None:

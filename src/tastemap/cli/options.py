@@ -46,6 +46,7 @@ class Duplicates(StrEnum):
 
     LAST = "last"
     MEAN = "mean"
+    COUNT = "count"
     ERROR = "error"
 
 
@@ -86,14 +87,19 @@ class Reading:
     """How a file of ratings is read: the options of `tastemap.read_ratings`."""
 
     items: Annotated[Path | None, _option("File of the items' titles and metadata.")] = None
+    users: Annotated[Path | None, _option("File of what is known about the users.")] = None
+    interactions: Annotated[
+        bool, typer.Option("--interactions", help="Rows have no ratings: clicks, purchases.")
+    ] = False
     user_column: Annotated[str | None, _option("Column of user ids: name, or place from 0.")] = None
     item_column: Annotated[str | None, _option("Column of item ids.")] = None
     rating_column: Annotated[str | None, _option("Column of ratings.")] = None
     time_column: Annotated[str | None, _option("Column of times.")] = None
     weight_column: Annotated[str | None, _option("Column of weights of ratings.")] = None
-    duplicates: Annotated[Duplicates, _option("Where a user rated an item twice.")] = (
-        Duplicates.LAST
-    )
+    duplicates: Annotated[
+        Duplicates | None,
+        _option("Where a user rated an item twice: last; of interactions: count."),
+    ] = None
     sep: Annotated[str | None, _option("Separator of columns, such as ';'.")] = None
     decimal: Annotated[str, _option("Decimal mark.")] = "."
     encoding: Annotated[str, _option("Encoding of text, such as latin-1.")] = "utf-8"
@@ -103,15 +109,21 @@ class Reading:
         """Read a file; a name that is no file but a data set's means that one."""
         if source in (BUNDLED, *DOWNLOADS) and not Path(source).exists():
             return tm.load_dataset(source, self.folder)
+        if self.interactions and self.rating_column is not None:
+            raise typer.BadParameter(
+                "interactions have no ratings: leave --rating-column out",
+                param_hint="--interactions",
+            )
         return tm.read_ratings(
             source,
             self.items,
+            users=self.users,
             user=_column(self.user_column),
             item=_column(self.item_column),
-            rating=_column(self.rating_column),
+            rating=False if self.interactions else _column(self.rating_column),
             time=_column(self.time_column),
             weight=_column(self.weight_column),
-            duplicates=self.duplicates.value,
+            duplicates=self.duplicates.value if self.duplicates else None,
             sep=self.sep,
             decimal=self.decimal,
             encoding=self.encoding,
@@ -126,7 +138,7 @@ def spread(verb: Callable[..., None]) -> Callable[..., None]:
     """Let a verb take groups of options: a parameter whose type is a dataclass becomes its fields.
 
     Typer knows parameters one by one only; without this, every verb that reads ratings would
-    repeat the ten options of `Reading`.
+    repeat the options of `Reading`.
     """
     signature = inspect.signature(verb, eval_str=True)
     annotations = {name: one.annotation for name, one in signature.parameters.items()}

@@ -119,16 +119,17 @@ def audit(ratings: Ratings, factors: int = 50) -> Audit:
     """
     if factors < 1:
         raise ConfigError(f"factors={factors}: must be at least 1")
-    findings = [Finding("ratings", f"{len(ratings):,}", number=len(ratings))]
+    findings = [Finding(ratings.noun, f"{len(ratings):,}", number=len(ratings))]
     if not len(ratings):
-        findings[0] = Finding("ratings", "none", "warning", "there is nothing to train on", 0)
+        findings[0] = Finding(ratings.noun, "none", "warning", "there is nothing to train on", 0)
         return Audit(ratings.name, tuple(findings))
     findings += _sizes(ratings)
     findings += _scale(ratings)
     findings.append(_duplicates(ratings))
-    findings += _activity(ratings.user_counts, "user")
-    findings += _activity(ratings.item_counts, "item")
-    findings.append(_constant_users(ratings))
+    findings += _activity(ratings.user_counts, "user", ratings.noun)
+    findings += _activity(ratings.item_counts, "item", ratings.noun)
+    if ratings.explicit:
+        findings.append(_constant_users(ratings))
     findings += _times(ratings)
     findings += _costs(ratings, factors)
     return Audit(ratings.name, tuple(findings))
@@ -143,7 +144,7 @@ def _sizes(ratings: Ratings) -> Iterator[Finding]:
         unseen = int(np.count_nonzero(counts == 0))
         if unseen:
             yield Finding(
-                f"{noun}s without ratings here",
+                f"{noun}s without {ratings.noun} here",
                 f"{unseen:,}",
                 "note",
                 f"a model knows nothing of these {noun}s",
@@ -154,11 +155,15 @@ def _sizes(ratings: Ratings) -> Iterator[Finding]:
 
 
 def _scale(ratings: Ratings) -> Iterator[Finding]:
+    if not ratings.explicit:
+        yield _strength(ratings)
+        return
     values, counts = np.unique(ratings.values, return_counts=True)
     low, high = float(values[0]), float(values[-1])
     mean = f"mean {ratings.mean:.2f}"
     if len(values) == 1:
-        advice = "there is nothing to predict: these look like purchases or views, not ratings"
+        advice = "there is nothing to predict: if these are purchases or views, not ratings, read "
+        advice += "them with rating=False"
         yield Finding("scale", f"every rating is {low:g}", "warning", advice, low)
         return
     step = _step(values)
@@ -172,6 +177,15 @@ def _scale(ratings: Ratings) -> Iterator[Finding]:
         severity, advice = "note", "not a scale of steps: is it the right column?"
     yield Finding("scale", said, severity, advice, step)  # type: ignore[arg-type]
     yield from _odd_values(values, counts)
+
+
+def _strength(ratings: Ratings) -> Finding:
+    # What interactions have in place of a scale.
+    weights = ratings.weights
+    if weights is None:
+        return Finding("scale", "interactions, without ratings; each counts alike")
+    said = f"interactions, without ratings; weights {weights.min():g} to {weights.max():g}, "
+    return Finding("scale", said + f"median {np.median(weights):g}")
 
 
 def _step(values: Any) -> float | None:
@@ -207,19 +221,21 @@ def _odd_values(values: Any, counts: Int64s) -> Iterator[Finding]:
 def _duplicates(ratings: Ratings) -> Finding:
     rows = len(repeated_rows(ratings))
     if rows:
-        said = f"{rows:,} ratings share their user and item with another"
-        advice = 'read them with duplicates="last" or "mean"'
+        said = f"{rows:,} {ratings.noun} share their user and item with another"
+        other = "mean" if ratings.explicit else "count"
+        advice = f'read them with duplicates="last" or "{other}"'
         return Finding("duplicates", said, "warning", advice, rows)
     resolved = next((note for note in ratings.notes if RESOLVED in note), None)
     if resolved:
         return Finding("duplicates", f"resolved in reading: {resolved}", "note", number=0)
-    return Finding("duplicates", "no user rated an item twice", number=0)
+    said = f"no user {'rated an item' if ratings.explicit else 'has an item'} twice"
+    return Finding("duplicates", said, number=0)
 
 
-def _activity(counts: Int64s, noun: str) -> Iterator[Finding]:
+def _activity(counts: Int64s, noun: str, rows: str) -> Iterator[Finding]:
     active = counts[counts > 0]
     said = f"{active.min():,} to {active.max():,}, median {np.median(active):,.0f}"
-    yield Finding(f"ratings per {noun}", said, number=float(np.median(active)))
+    yield Finding(f"{rows} per {noun}", said, number=float(np.median(active)))
     single = int(np.count_nonzero(active == 1))
     share = single / len(active)
     advice = ""
@@ -228,7 +244,9 @@ def _activity(counts: Int64s, noun: str) -> Iterator[Finding]:
         if noun == "item":
             advice += "; leave them out of rankings with min_ratings"
     severity: Severity = "warning" if share > 0.5 else "note" if single else "ok"
-    yield Finding(f"{noun}s with one rating", f"{single:,} ({share:.1%})", severity, advice, single)
+    yield Finding(
+        f"{noun}s with one {rows[:-1]}", f"{single:,} ({share:.1%})", severity, advice, single
+    )
 
 
 def _constant_users(ratings: Ratings) -> Finding:
@@ -319,7 +337,9 @@ def _busy_days(times: Int64s) -> Finding:
 def _costs(ratings: Ratings, factors: int) -> Iterator[Finding]:
     columns = (ratings.users, ratings.items, ratings.values, ratings.times, ratings.weights)
     held = sum(column.nbytes for column in columns if column is not None)
-    yield Finding("memory of the ratings", _size(held), number=held)
+    yield Finding(f"memory of the {ratings.noun}", _size(held), number=held)
+    if not ratings.explicit:
+        return
     n, parameters = len(ratings), (ratings.n_users + ratings.n_items) * (factors + 1)
     memory = _LIBRARIES + n * _BYTES_PER_RATING + parameters * 4 * _COPIES
     seconds = _SECONDS_TO_START

@@ -1,4 +1,4 @@
-"""What is known about the items besides their ratings."""
+"""What is known about items, or users, besides their ratings."""
 
 from __future__ import annotations
 
@@ -21,10 +21,10 @@ Wanted = Mapping[str, Any]
 
 
 class Catalog:
-    """Metadata of the items, one row a code.
+    """Metadata of the items (or of the users), one row a code.
 
     Args:
-        item_ids: the vocabulary whose codes number the rows.
+        ids: the vocabulary whose codes number the rows.
         table: columns of metadata, shape (n_items, columns); the column ``title``, if there is
             one, is what people call the items. Missing values are allowed.
 
@@ -32,20 +32,20 @@ class Catalog:
         ConfigError: the number of rows is not the number of items.
     """
 
-    def __init__(self, item_ids: Vocabulary, table: pa.Table | None = None) -> None:
-        if table is not None and table.num_rows != len(item_ids):
+    def __init__(self, ids: Vocabulary, table: pa.Table | None = None) -> None:
+        if table is not None and table.num_rows != len(ids):
             raise ConfigError(
-                f"a catalog needs one row an item: {table.num_rows} rows, {len(item_ids)} items"
+                f"a catalog needs one row a code: {table.num_rows} rows, {len(ids)} {ids.noun}s"
             )
-        self.item_ids = item_ids
+        self.ids = ids
         self.table: pa.Table = table if table is not None else pa.table({})
 
     def __len__(self) -> int:
-        return len(self.item_ids)
+        return len(self.ids)
 
     def __repr__(self) -> str:
         columns = ", ".join(self.columns) or "no metadata"
-        return f"<Catalog of {len(self):,} items: {columns}>"
+        return f"<Catalog of {len(self):,} {self.ids.noun}s: {columns}>"
 
     @property
     def columns(self) -> list[str]:
@@ -55,13 +55,13 @@ class Catalog:
 
     @property
     def has_titles(self) -> bool:
-        """Whether items have titles; otherwise their raw ids stand in."""
+        """Whether there are titles; otherwise raw ids stand in."""
         return TITLE in self.columns
 
     @cached_property
     def titles(self) -> list[str]:
         """What to call each item, by code: its title, or its raw id where it has none."""
-        raws = self.item_ids.ids.to_pylist()
+        raws = self.ids.ids.to_pylist()
         if not self.has_titles:
             return [str(raw) for raw in raws]
         titles = self.table.column(TITLE).to_pylist()
@@ -90,16 +90,16 @@ class Catalog:
             UnknownItemError: nothing has this id or title (the message names near titles), or
                 several items share the title (the message names their ids).
         """
-        code = self.item_ids.find(item)
+        code = self.ids.find(item)
         if code != UNKNOWN:
             return code
         codes = self.codes_of_title(item)
         if len(codes) == 1:
             return codes[0]
         if codes:
-            ids = ", ".join(repr(raw) for raw in self.item_ids.raws(codes))
+            ids = ", ".join(repr(raw) for raw in self.ids.raws(codes))
             raise UnknownItemError(f"{len(codes)} items are called {item!r}: use an id, {ids}")
-        raise self.item_ids.unknown(item, self.titles if self.has_titles else ())
+        raise self.ids.unknown(item, self.titles if self.has_titles else ())
 
     def code_or_unknown(self, item: object) -> int:
         """The code of an item, or `UNKNOWN` (-1) where its raw id may be a newcomer's.
@@ -108,8 +108,8 @@ class Catalog:
             UnknownItemError: it can only be a title or an id of another type, and does not occur,
                 or several items share the title.
         """
-        known = self.item_ids.find(item) != UNKNOWN or self.codes_of_title(item)
-        if not known and self.item_ids.is_of_type(item):
+        known = self.ids.find(item) != UNKNOWN or self.codes_of_title(item)
+        if not known and self.ids.is_of_type(item):
             return UNKNOWN
         return self.code(item)
 
@@ -141,7 +141,9 @@ class Catalog:
         for name, value in wanted.items():
             if name not in self.columns:
                 known = ", ".join(self.columns) or "none"
-                raise ConfigError(f"items have no column {name!r}: the columns are {known}")
+                raise ConfigError(
+                    f"{self.ids.noun}s have no column {name!r}: the columns are {known}"
+                )
             column = self.table.column(name)
             if pa.types.is_dictionary(column.type):
                 column = column.cast(column.type.value_type)

@@ -34,6 +34,7 @@ class DataSet:
         archive: name of the zip without its ending, and of the folder in it.
         ratings: file of the ratings in that folder.
         items: file of the movies.
+        users: file of what is known about the users, if there is one.
         encoding: of these files.
         size: of the zip in megabytes, about.
         md5: the checksum GroupLens publishes, in hexadecimal; None for a set that changes.
@@ -42,6 +43,7 @@ class DataSet:
     archive: str
     ratings: str = "ratings.csv"
     items: str = "movies.csv"
+    users: str | None = None
     encoding: str = "utf-8"
     size: int
     md5: str | None = None
@@ -52,6 +54,7 @@ DATASETS = {
         archive="ml-100k",
         ratings="u.data",
         items="u.item",
+        users="u.user",
         encoding="latin-1",
         size=5,
         md5="0e33842e24a9c977be4e0107933c0723",
@@ -60,6 +63,7 @@ DATASETS = {
         archive="ml-1m",
         ratings="ratings.dat",
         items="movies.dat",
+        users="users.dat",
         encoding="latin-1",
         size=6,
         md5="c4d9eecfca2ab87c1945afe126590906",
@@ -101,7 +105,8 @@ def load_dataset(name: str = BUNDLED, folder: str | Path | None = None) -> Ratin
             for the bundled set.
 
     Returns:
-        The ratings; the catalog has titles and ``genres`` as text such as ``Comedy|Drama``.
+        The ratings; the catalog has titles and ``genres`` as text such as ``Comedy|Drama``. Of the
+        users, 100k and 1m know gender, age, occupation and zip code.
 
     Raises:
         DataError: it has not been downloaded; the message has the command that does it.
@@ -128,7 +133,10 @@ def load_dataset(name: str = BUNDLED, folder: str | Path | None = None) -> Ratin
     items: object = place / dataset.items
     if dataset.items == "u.item":
         items = _items_of_100k(place / dataset.items)
-    return read_ratings(place / dataset.ratings, items, encoding=dataset.encoding, name=name)
+    users = place / dataset.users if dataset.users else None
+    return read_ratings(
+        place / dataset.ratings, items, users=users, encoding=dataset.encoding, name=name
+    )
 
 
 def _items_of_100k(path: Path) -> pa.Table:

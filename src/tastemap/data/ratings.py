@@ -46,6 +46,9 @@ class CompressedRows:
 class Ratings:
     """Who rated what, and how high. Immutable; rows are users, columns are items.
 
+    With ``explicit=False`` they are interactions instead (clicks, purchases, plays: implicit
+    feedback): nobody said how high, so that all values are 1.
+
     Attributes:
         users: user code of each rating, shape (n_ratings,), int32.
         items: item code of each rating, shape (n_ratings,), int32.
@@ -55,13 +58,15 @@ class Ratings:
         user_ids: raw user ids by code; may hold users without a rating here.
         item_ids: raw item ids by code; may hold items without a rating here.
         catalog: titles and metadata of the items.
+        user_catalog: metadata of the users, or None where nothing is known of them but ids.
+        explicit: whether values are ratings; False for interactions.
         name: where the ratings come from, for titles and reports.
         part: which part of a split they are, and of which; empty for the whole.
         notes: what reading found and did: columns taken, rows dropped, duplicates resolved.
 
     Raises:
         DataError: columns differ in length, a code is outside its vocabulary, a rating is not
-            finite, or a weight is not positive.
+            finite, a weight is not positive, or an interaction has a value other than 1.
     """
 
     users: Codes
@@ -72,6 +77,8 @@ class Ratings:
     user_ids: Vocabulary
     item_ids: Vocabulary
     catalog: Catalog
+    user_catalog: Catalog | None = None
+    explicit: bool = True
     name: str = "ratings"
     part: str = ""
     notes: tuple[str, ...] = field(default=())
@@ -95,6 +102,8 @@ class Ratings:
                 object.__setattr__(self, name, frozen(given, kind))
         if not np.all(np.isfinite(self.values)):
             raise DataError("a rating is not a finite number")
+        if not self.explicit and not np.all(self.values == 1):
+            raise DataError("interactions have no ratings: all values must be 1")
         if self.weights is not None and not np.all(self.weights > 0):
             raise DataError("a weight is not positive")
         if self.weights is not None and not np.all(np.isfinite(self.weights)):
@@ -110,9 +119,14 @@ class Ratings:
 
     def __repr__(self) -> str:
         return (
-            f"<Ratings {self.name!r}: {len(self):,} ratings of {self.n_items:,} items "
+            f"<Ratings {self.name!r}: {len(self):,} {self.noun} of {self.n_items:,} items "
             f"by {self.n_users:,} users>"
         )
+
+    @property
+    def noun(self) -> str:
+        """What one row is called, in the plural: ``"ratings"`` or ``"interactions"``."""
+        return "ratings" if self.explicit else "interactions"
 
     @property
     def n_users(self) -> int:
@@ -184,7 +198,10 @@ class Ratings:
 
     @cached_property
     def fingerprint(self) -> str:
-        """SHA-256 of ids, codes, values, times and weights in order: names these ratings."""
+        """SHA-256 of ids, codes, values, times and weights in order: names these ratings.
+
+        That of interactions differs from that of ratings which are all 1.
+        """
         sums = hashlib.sha256()
         sums.update(self.user_ids.digest().encode())
         sums.update(self.item_ids.digest().encode())
@@ -193,17 +210,23 @@ class Ratings:
             sums.update(f"|{name}:".encode())
             if column is not None:
                 sums.update(column.astype(column.dtype.newbyteorder("<")).data)
+        if not self.explicit:
+            sums.update(b"|interactions")
         return sums.hexdigest()
 
     def to_arrow(self) -> pa.Table:
-        """The ratings with raw ids: columns user, item, rating and, where known, time, weight."""
+        """The ratings with raw ids: columns user, item, rating and, where known, time, weight.
+
+        Interactions have no column of ratings.
+        """
         import pyarrow as pa
 
         columns = {
             "user": self.user_ids.ids.take(pa.array(self.users)),
             "item": self.item_ids.ids.take(pa.array(self.items)),
-            "rating": pa.array(self.values),
         }
+        if self.explicit:
+            columns["rating"] = pa.array(self.values)
         if self.times is not None:
             columns["time"] = pa.array(self.times)
         if self.weights is not None:

@@ -1,20 +1,23 @@
-"""Reading ratings and items from files and frames."""
+"""Reading ratings, items and users from files and frames."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Literal
 
+import numpy as np
 import pyarrow as pa
 
+from tastemap.arrays import Values
 from tastemap.data.catalog import Catalog
 from tastemap.data.ratings import Ratings
 from tastemap.data.reading.columns import Column, Taken, take_columns
-from tastemap.data.reading.duplicates import RULES, Rule, resolve
+from tastemap.data.reading.duplicates import Rule, fitting_rule, resolve
 from tastemap.data.reading.faults import first_fault
 from tastemap.data.reading.formats import CannotRead, Source
-from tastemap.data.reading.items import read_catalog
+from tastemap.data.reading.metadata import read_catalog
 from tastemap.data.reading.opening import open_source
 from tastemap.data.reading.values import as_numbers, as_times, encode_ids
 from tastemap.data.vocabulary import Vocabulary
@@ -22,6 +25,7 @@ from tastemap.errors import ConfigError, DataError
 
 _RATING_FILES = ("ratings", "rating")
 _ITEM_FILES = ("movies", "items", "books", "products", "titles")
+_USER_FILES = ("users", "customers", "members")
 _KINDS = {"user": "id", "item": "id", "rating": "number", "weight": "number", "time": "time"}
 
 
@@ -29,18 +33,19 @@ def read_ratings(
     source: object,
     items: object = None,
     *,
+    users: object = None,
     user: Column = None,
     item: Column = None,
-    rating: Column = None,
+    rating: Column | Literal[False] = None,
     time: Column | Literal[False] = None,
     weight: Column | Literal[False] = None,
-    duplicates: Rule = "last",
+    duplicates: Rule | None = None,
     sep: str | None = None,
     encoding: str = "utf-8",
     decimal: str = ".",
     name: str | None = None,
 ) -> Ratings:
-    """Read a table of ratings, and what is known about the items.
+    """Read a table of ratings, and what is known about the items and users.
 
     Columns are found by their names (userId, user_id, user; movieId, item_id, product; rating,
     score, stars; timestamp, time, date) or, in text without a header, by position: user, item,
@@ -55,15 +60,21 @@ def read_ratings(
             polars, pyarrow, duckdb). From a zip of several files the one called ratings is taken.
         items: the table of items, in the same forms: an id column, a title, and further columns,
             which are kept as metadata. May be the same zip as ``source``.
+        users: the table of users, in the same forms: an id column, and further columns (age,
+            occupation), which are kept as metadata. May be the same zip as ``source``.
         user: name of the column of user ids, or its position counted from 0; None to find it.
-        item: the same for item ids; also the name of the id column of ``items``, if it has it.
-        rating: the same for the ratings.
+            Also the name of the id column of ``users``, if it has it.
+        item: the same for item ids and ``items``.
+        rating: the same for the ratings. False where there are none: rows are interactions, such
+            as clicks, purchases or plays (`Ratings.explicit`).
         time: the same for times: seconds (or milli-, micro-, nanoseconds) since 1970, or ISO
             dates, in UTC where they name no zone. False to read without times.
         weight: the same for weights, all positive. False to read without weights.
         duplicates: what to do where a user rated an item more than once: ``"last"`` keeps the
             rating with the latest time (of equal times, or without times, the last row),
-            ``"mean"`` averages them, ``"error"`` refuses.
+            ``"mean"`` averages them, ``"error"`` refuses. Of interactions, ``"count"`` makes one
+            row of the pair and adds up its weights, 1 for each row where there is no column of
+            weights. None is ``"last"`` for ratings and ``"count"`` for interactions.
         sep: separator of delimited text, such as ``";"``; None to find out.
         encoding: of delimited text, such as ``"latin-1"``.
         decimal: decimal mark of delimited text, ``"."`` or ``","``.
@@ -71,7 +82,7 @@ def read_ratings(
 
     Returns:
         The ratings in the order of their rows, with the vocabularies of all users and items that
-        occur, in order of first appearance, and a catalog of those items.
+        occur, in order of first appearance, and catalogs of those items and users.
 
     Raises:
         DataError: the file or frame cannot be read as ratings; the message names file, line and
@@ -87,12 +98,11 @@ def read_ratings(
         >>> print(ratings.notes[0])
         columns: user = user, item = movie, rating = stars
     """
-    if duplicates not in RULES:
-        raise ConfigError(f"duplicates={duplicates!r}: use one of {', '.join(map(repr, RULES))}")
     if decimal not in (".", ","):
         raise ConfigError(f'decimal={decimal!r}: use "." or ","')
     if sep is not None and (not sep or "\n" in sep or '"' in sep or sep == decimal):
         raise ConfigError(f"sep={sep!r} cannot separate columns")
+    rule = fitting_rule(duplicates, explicit=rating is not False)
 
     def opened(table: object, *wanted: str) -> Source:
         return open_source(table, wanted=wanted, sep=sep, encoding=encoding, decimal=decimal)
@@ -101,22 +111,36 @@ def read_ratings(
     given = {"user": user, "item": item, "rating": rating, "time": time, "weight": weight}
     taken = take_columns(table, given)
     ratings = _converted(table, taken)
-    ratings, said = resolve(ratings, duplicates, table)
+    ratings, said = resolve(ratings, rule, table)
     notes = [*ratings.notes, said]
-    catalog = ratings.catalog
+    catalog, user_catalog = ratings.catalog, None
     if items is not None:
         about = opened(items, *_ITEM_FILES)
-        item_column = taken.positions["item"]
-        id_name = table.columns[item_column] if table.named else None
-        catalog, said_catalog = read_catalog(about, ratings.item_ids, id_name)
-        notes += said_catalog
-    elif beside := _items_beside(table):
+        catalog, more = read_catalog(about, ratings.item_ids, _named(table, taken, "item"))
+        notes += more
+    elif beside := _beside(table, _ITEM_FILES):
         notes.append(f"the zip also holds {beside}: pass it as items= too, for titles")
-    return replace(ratings, catalog=catalog, name=name or table.stem, notes=tuple(notes))
+    if users is not None:
+        about = opened(users, *_USER_FILES)
+        user_catalog, more = read_catalog(about, ratings.user_ids, _named(table, taken, "user"))
+        notes += more
+    elif beside := _beside(table, _USER_FILES):
+        notes.append(f"the zip also holds {beside}: pass it as users= too, for what it says")
+    return replace(
+        ratings,
+        catalog=catalog,
+        user_catalog=user_catalog,
+        name=name or table.stem,
+        notes=tuple(notes),
+    )
 
 
-def _items_beside(table: Source) -> str | None:
-    return next((name for name in table.others if Path(name).stem.lower() in _ITEM_FILES), None)
+def _named(table: Source, taken: Taken, role: str) -> str | None:
+    return table.columns[taken.positions[role]] if table.named else None
+
+
+def _beside(table: Source, stems: Sequence[str]) -> str | None:
+    return next((name for name in table.others if Path(name).stem.lower() in stems), None)
 
 
 def _converted(table: Source, taken: Taken) -> Ratings:
@@ -134,8 +158,11 @@ def _converted(table: Source, taken: Taken) -> Ratings:
         notes += said
         item_ids, items, said = encode_ids(columns.pop("item"), "item", table.is_text)
         notes += [*said, _said_kinds(user_ids, item_ids)]
-        values, said = as_numbers(columns.pop("rating"), "rating")
-        notes += said
+        explicit = "rating" in columns
+        values: Values = np.ones(len(users), np.float32)
+        if explicit:
+            values, said = as_numbers(columns.pop("rating"), "rating")
+            notes += said
         if "time" in columns:
             times, said = as_times(columns.pop("time"))
             notes += said
@@ -155,6 +182,7 @@ def _converted(table: Source, taken: Taken) -> Ratings:
         user_ids=user_ids,
         item_ids=item_ids,
         catalog=Catalog(item_ids),
+        explicit=explicit,
         notes=tuple(notes),
     )
 

@@ -26,6 +26,8 @@ class Recipe(ABC):
     """The name of the recipe on the command line and in a model folder."""
     keeps_checkpoints: ClassVar[bool] = False
     """Whether `fit` can be given a checkpoint folder."""
+    fits_interactions: ClassVar[bool] = False
+    """Whether `fit` takes interactions, which have no ratings, and ranks items by them."""
 
     def fit(
         self,
@@ -51,7 +53,8 @@ class Recipe(ABC):
             The fitted model with its ids, titles and history.
 
         Raises:
-            DataError: there are no training ratings, or ``valid`` has other vocabularies.
+            DataError: there are no training ratings, ``valid`` has other vocabularies, or they are
+                interactions and the recipe predicts ratings.
             ConfigError: the seed is negative, or the recipe keeps no checkpoints.
             TrainingError: training diverged, or the checkpoint is of something else.
             MissingExtraError: the recipe needs a library that is not installed.
@@ -67,6 +70,10 @@ class Recipe(ABC):
                 "training and validation ratings have different ids: "
                 "make both from one table with tastemap.split"
             )
+        if not (train.explicit or self.fits_interactions):
+            raise DataError(f"{type(self).__name__} predicts ratings, {_no_ratings(train)}")
+        if valid is not None and valid.explicit != train.explicit:
+            raise DataError("of training and validation, one has ratings and one interactions")
         if seed < 0:
             raise ConfigError(f"seed must not be negative, got {seed}")
         if checkpoint is not None and not self.keeps_checkpoints:
@@ -105,6 +112,16 @@ class Recipe(ABC):
         checkpoint: Path | None,
     ) -> tuple[Model, TrainingHistory]:
         """Do the work of `fit` on checked arguments."""
+
+
+def _no_ratings(train: Ratings) -> str:
+    from tastemap.training.registry import RECIPES
+
+    fitting = [recipe.__name__ for recipe in RECIPES.values() if recipe.fits_interactions]
+    return (
+        f"and {train.name} has interactions without any: for lists of items fit one of "
+        f"{', '.join(fitting)}"
+    )
 
 
 def _with_tuples(value: Any) -> Any:

@@ -81,25 +81,27 @@ def take_columns(source: Source, given: Mapping[str, Column | Literal[False]]) -
     }
     off = [role for role, column in given.items() if column is False]
     for role in off:
-        if role in _NEEDED:
+        if role in ("user", "item"):
             raise ConfigError(f"{role}=False: the {role} column is needed; give a name or position")
+    wanted = [role for role in ROLES if role not in off]
     if source.named:
         guessed = known_roles(source.columns)
     else:
-        guessed = _by_position(source, set(told.values()), [r for r in ROLES if r not in told])
+        guessed = _by_position(source, set(told.values()), [r for r in wanted if r not in told])
     positions = {
         role: position
-        for role in ROLES
-        if role not in off
-        and (position := told.get(role, _free(guessed.get(role), told))) is not None
+        for role in wanted
+        if (position := told.get(role, _free(guessed.get(role), told))) is not None
     }
-    _check_roles(source, positions)
+    _check_roles(source, positions, [role for role in wanted if role in _NEEDED])
     how = "columns" if source.named else "columns by position"
     parts = [
         f"{role} = {source.columns[position] if source.named else position}"
         for role, position in positions.items()
     ]
     notes = [f"{how}: {', '.join(parts)}"]
+    if "rating" in off:
+        notes.append("no ratings: rows are interactions")
     left = [name for p, name in enumerate(source.columns) if p not in positions.values()]
     if left:
         shown = ", ".join(left[:8]) + (", ..." if len(left) > 8 else "")
@@ -149,21 +151,27 @@ def _by_position(source: Source, told: set[int], roles: Sequence[str]) -> dict[s
     return guessed
 
 
-def _check_roles(source: Source, positions: Mapping[str, int]) -> None:
-    for role in _NEEDED:
+def _check_roles(source: Source, positions: Mapping[str, int], needed: Sequence[str]) -> None:
+    for role in needed:
         if role in positions:
             continue
-        if not source.named or len(source.columns) < len(_NEEDED):
+        without = ""
+        if role == "rating":
+            without = "; if there are none (clicks, purchases), pass rating=False (--interactions)"
+        if not source.named or len(source.columns) < len(needed):
             sep = getattr(source, "sep", None)
             split = f" (separated by {sep!r}; if that is wrong, pass sep=)" if sep else ""
+            needs = "ratings need a user, an item and a rating"
+            if "rating" not in needed:
+                needs = "interactions need a user and an item"
             raise DataError(
                 f"{source.name} has {len(source.columns)} column(s){split}: "
-                f"{_listed(source.columns)}; ratings need a user, an item and a rating"
+                f"{_listed(source.columns)}; {needs}{without}"
             )
         raise DataError(
             f"{source.name} has no {role} column by a known name: it has "
             f"{_listed(source.columns)}; say which it is, such as "
-            f"{role}={_unclaimed(source, positions)!r}"
+            f"{role}={_unclaimed(source, positions)!r}{without}"
         )
     for role, position in positions.items():
         twin = next((r for r, p in positions.items() if p == position and r != role), None)

@@ -35,11 +35,13 @@ GENRES_OF_100K = (
 _KNOWN_FILES: dict[tuple[str, int], tuple[str, ...]] = {
     ("ratings.dat", 4): ("UserID", "MovieID", "Rating", "Timestamp"),
     ("movies.dat", 3): ("MovieID", "title", "genres"),
+    ("users.dat", 5): ("UserID", "gender", "age", "occupation", "zip"),
     ("u.data", 4): ("user id", "item id", "rating", "timestamp"),
     ("u.item", 24): (
         *("movie id", "title", "release date", "video release date", "IMDb URL"),
         *GENRES_OF_100K,
     ),
+    ("u.user", 5): ("user id", "age", "gender", "occupation", "zip"),
 }
 """Files without a header whose columns are documented: name and number of columns -> names."""
 

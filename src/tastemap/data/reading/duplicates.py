@@ -10,10 +10,10 @@ import numpy as np
 from tastemap.arrays import Int64s
 from tastemap.data.ratings import Ratings
 from tastemap.data.reading.formats import Source
-from tastemap.errors import DataError
+from tastemap.errors import ConfigError, DataError
 
-Rule = Literal["last", "mean", "error"]
-"""What to do with repeated pairs: keep the latest, average, or refuse."""
+Rule = Literal["last", "mean", "count", "error"]
+"""What to do with repeated pairs: keep the latest, average, count (interactions), or refuse."""
 
 RESOLVED = "repeated pairs of user and item"
 """What the note on resolved duplicates says."""
@@ -43,15 +43,34 @@ def repeated_rows(ratings: Ratings) -> Int64s:
     return np.flatnonzero(repeated[found] == keys)
 
 
-def resolve(ratings: Ratings, rule: Rule, table: Source) -> tuple[Ratings, str]:
+def fitting_rule(rule: Rule | None, explicit: bool) -> Rule:
+    """The rule for ratings (explicit) or interactions; None is ``"last"`` or ``"count"``.
+
+    Raises:
+        ConfigError: there is no such rule, or it does not fit: ``"mean"`` is of ratings only,
+            ``"count"`` of interactions only.
+    """
+    if rule is None:
+        return "last" if explicit else "count"
+    if rule not in RULES:
+        raise ConfigError(f"duplicates={rule!r}: use one of {', '.join(map(repr, RULES))}")
+    if rule == "mean" and not explicit:
+        raise ConfigError('duplicates="mean" averages ratings, interactions have none: use "count"')
+    if rule == "count" and explicit:
+        raise ConfigError('duplicates="count" is for interactions: use "last" or "mean" of ratings')
+    return rule
+
+
+def resolve(ratings: Ratings, rule: Rule, table: Source | None = None) -> tuple[Ratings, str]:
     """Leave one rating of each pair of user and item.
 
     Args:
         ratings: as read.
         rule: ``"last"`` keeps the latest by time, of equal times or without times the last row.
             ``"mean"`` puts the (weighted) mean of ratings, the mean of weights and the latest
-            time in the last row of the pair. ``"error"`` refuses.
-        table: where the rows come from, to name their lines.
+            time in the last row of the pair. ``"count"`` puts the sum of weights (1 a row, where
+            there are none) and the latest time there. ``"error"`` refuses.
+        table: where the rows come from, to name their lines; None to name rows.
 
     Returns:
         The ratings that are left, in order, and a sentence on what was done.
@@ -61,7 +80,7 @@ def resolve(ratings: Ratings, rule: Rule, table: Source) -> tuple[Ratings, str]:
     """
     rows = repeated_rows(ratings)
     if not len(rows):
-        return ratings, "no user rated an item twice"
+        return ratings, f"no user {'rated an item' if ratings.explicit else 'has an item'} twice"
     keys = pair_keys(ratings)[rows]
     pairs, group = np.unique(keys, return_inverse=True)
     if rule == "error":
@@ -70,6 +89,11 @@ def resolve(ratings: Ratings, rule: Rule, table: Source) -> tuple[Ratings, str]:
     if rule == "mean":
         ratings, kept = _averaged(ratings, rows, group)
         chosen = "the mean of each pair, in its last row"
+    elif rule == "count":
+        ratings, kept = _counted(ratings, rows, group)
+        chosen = (
+            "the weights of each pair (1 a row where there were none) added up, in its last row"
+        )
     mask = np.ones(len(ratings), np.bool_)
     mask[rows] = False
     mask[kept] = True
@@ -80,15 +104,19 @@ def resolve(ratings: Ratings, rule: Rule, table: Source) -> tuple[Ratings, str]:
     return ratings.take(mask), said
 
 
-def _repeated(ratings: Ratings, rows: Int64s, n_pairs: int, table: Source) -> DataError:
+def _repeated(ratings: Ratings, rows: Int64s, n_pairs: int, table: Source | None) -> DataError:
     user = ratings.user_ids.raw(ratings.users[rows[0]])
     item = ratings.item_ids.raw(ratings.items[rows[0]])
-    lines = table.lines_of([int(row) for row in rows[:5]])
+    name, unit, lines = ratings.name, "row", rows[:5].tolist()
+    if table is not None:
+        name, unit, lines = table.name, table.unit, table.lines_of(lines)
+    did = "rated" if ratings.explicit else "has"
+    other = "mean" if ratings.explicit else "count"
     listed = ", ".join(f"{line:,}" for line in lines) + (", ..." if len(rows) > 5 else "")
     return DataError(
-        f"{table.name}: user {user!r} rated item {item!r} {len(rows)} times, in {table.unit}s "
+        f"{name}: user {user!r} {did} item {item!r} {len(rows)} times, in {unit}s "
         f'{listed} (such pairs in all: {n_pairs:,}); correct them, or pass duplicates="last" or '
-        '"mean"'
+        f'"{other}"'
     )
 
 
@@ -101,19 +129,32 @@ def _last(ratings: Ratings, rows: Int64s, group: Int64s) -> tuple[str, Int64s]:
 
 
 def _averaged(ratings: Ratings, rows: Int64s, group: Int64s) -> tuple[Ratings, Int64s]:
-    counts = np.bincount(group)
-    last = np.zeros(len(counts), np.int64)
-    np.maximum.at(last, group, rows)
-    values, times, new_weights = ratings.values.copy(), ratings.times, ratings.weights
+    ratings, last = _merged(ratings, rows, group)
+    values, new_weights = ratings.values.copy(), ratings.weights
     weights = np.ones(len(rows)) if ratings.weights is None else ratings.weights[rows]
     total = np.bincount(group, weights)
     values[last] = np.bincount(group, weights * ratings.values[rows]) / total
     if new_weights is not None:
         new_weights = new_weights.copy()
-        new_weights[last] = total / counts
-    if times is not None:
-        latest = np.full(len(counts), np.iinfo(np.int64).min)
-        np.maximum.at(latest, group, times[rows])
-        times = times.copy()
-        times[last] = latest
-    return replace(ratings, values=values, times=times, weights=new_weights), last
+        new_weights[last] = total / np.bincount(group)
+    return replace(ratings, values=values, weights=new_weights), last
+
+
+def _counted(ratings: Ratings, rows: Int64s, group: Int64s) -> tuple[Ratings, Int64s]:
+    ratings, last = _merged(ratings, rows, group)
+    weights = np.ones_like(ratings.values) if ratings.weights is None else ratings.weights.copy()
+    weights[last] = np.bincount(group, weights[rows])
+    return replace(ratings, weights=weights), last
+
+
+def _merged(ratings: Ratings, rows: Int64s, group: Int64s) -> tuple[Ratings, Int64s]:
+    # The last row of each pair, given the latest time of the pair.
+    last = np.zeros(group.max() + 1, np.int64)
+    np.maximum.at(last, group, rows)
+    if ratings.times is None:
+        return ratings, last
+    latest = np.full(len(last), np.iinfo(np.int64).min)
+    np.maximum.at(latest, group, ratings.times[rows])
+    times = ratings.times.copy()
+    times[last] = latest
+    return replace(ratings, times=times), last
