@@ -63,3 +63,39 @@ def test_audit(csv_files: Path) -> None:
     result = run("audit", *files)
     assert "columns: user = userId" in result.stderr
     assert result.stdout.strip()
+
+
+def test_interactions_are_read_when_told(tmp_path: Path) -> None:
+    (tmp_path / "clicks.csv").write_text("user,item\na,1\na,1\nb,2\n")
+    command = ("audit", tmp_path / "clicks.csv")
+    refused = run(*command)
+    assert refused.exit_code == 1
+    assert "pass rating=False (--interactions)" in refused.stderr
+    rows = json.loads(answer(*command, "--interactions", "--json"))["rows"]
+    assert (
+        rows[0] == {"check": "interactions", "value": "2", "severity": "ok", "advice": ""} | rows[0]
+    )
+    both = run(*command, "--interactions", "--rating-column", "item")
+    assert both.exit_code == 2
+    assert "interactions have no ratings" in both.stderr
+
+
+def test_ratings_are_filtered_as_they_are_read(csv_files: Path, tmp_path: Path) -> None:
+    (tmp_path / "users.csv").write_text("userId,age\n1,30\n")
+    limits = ("--min-user-ratings", 20, "--min-item-ratings", 5, "--since", "2000-01-01")
+    command = (
+        "fit",
+        csv_files / "ratings.csv",
+        "--users",
+        tmp_path / "users.csv",
+        "--model",
+        "biases",
+    )
+    said = json.loads(answer(*command, *limits, "--out", tmp_path / "model", "--json"))
+    notes = said["ratings"]["notes"]
+    assert any(note.startswith("since 2000-01-01: left out") for note in notes)
+    assert notes[-1].startswith("k_core(user=20, item=5), ")
+    assert "users.csv: id = userId, metadata = age" in notes
+    refused = run("audit", csv_files / "ratings.csv", "--before", "1900-01-01")
+    assert refused.exit_code == 1
+    assert "is left: before 1900-01-01" in refused.stderr

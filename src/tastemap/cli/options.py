@@ -100,13 +100,30 @@ class Reading:
         Duplicates | None,
         _option("Where a user rated an item twice: last; of interactions: count."),
     ] = None
+    min_user_ratings: Annotated[
+        int, typer.Option(min=1, help="Leave out users with fewer ratings.")
+    ] = 1
+    min_item_ratings: Annotated[
+        int,
+        typer.Option(min=1, help="Leave out items with fewer; with both, until all have enough."),
+    ] = 1
+    since: Annotated[str | None, _option("Only ratings from this date on: 2015-03-09.")] = None
+    before: Annotated[str | None, _option("Only ratings before this date.")] = None
     sep: Annotated[str | None, _option("Separator of columns, such as ';'.")] = None
     decimal: Annotated[str, _option("Decimal mark.")] = "."
     encoding: Annotated[str, _option("Encoding of text, such as latin-1.")] = "utf-8"
     folder: Annotated[Path | None, _option("Folder of downloaded data sets: data.")] = None
 
     def read(self, source: str) -> Ratings:
-        """Read a file; a name that is no file but a data set's means that one."""
+        """Read a file, or a data set where the name is no file's; and filter it."""
+        ratings = self._read(source)
+        if self.since is not None or self.before is not None:
+            ratings = ratings.dated(since=self.since, before=self.before)
+        if self.min_user_ratings > 1 or self.min_item_ratings > 1:
+            ratings = ratings.k_core(self.min_user_ratings, self.min_item_ratings)
+        return ratings
+
+    def _read(self, source: str) -> Ratings:
         if source in (BUNDLED, *DOWNLOADS) and not Path(source).exists():
             return tm.load_dataset(source, self.folder)
         if self.interactions and self.rating_column is not None:

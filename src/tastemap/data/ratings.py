@@ -11,12 +11,16 @@ import numpy as np
 from numpy.typing import DTypeLike
 
 from tastemap.arrays import AnyArray, Codes, Int64s, Mask, Values, frozen
+from tastemap.data import filters
 from tastemap.data.catalog import Catalog
+from tastemap.data.moments import Moment
 from tastemap.data.vocabulary import Vocabulary
 from tastemap.errors import DataError
 
 if TYPE_CHECKING:
     import pyarrow as pa
+
+    from tastemap.data.reading.duplicates import Rule
 
 
 @dataclass(frozen=True, eq=False)
@@ -187,6 +191,70 @@ class Ratings:
             times=None if self.times is None else _rows(self.times, rows),
             weights=None if self.weights is None else _rows(self.weights, rows),
         )
+
+    def min_counts(self, *, user: int = 1, item: int = 1) -> Ratings:
+        """Without users and items that have too few ratings, counted before any is left out.
+
+        Afterwards some may have fewer; `k_core` goes on until none has. Like all filters it also
+        takes users and items without ratings out of the vocabularies, so filter before you split,
+        and says in ``notes`` how much was left out.
+
+        Args:
+            user: ratings a user must have.
+            item: ratings an item must have.
+
+        Raises:
+            ConfigError: a number is below 1.
+            DataError: no rating is left.
+        """
+        return filters.min_counts(self, user, item)
+
+    def k_core(self, user: int = 5, item: int = 5) -> Ratings:
+        """The largest part in which every user and every item has enough ratings.
+
+        Users and items with too few are left out again and again, until there are none. See
+        `min_counts` on vocabularies and notes.
+
+        Args:
+            user: ratings a user must have.
+            item: ratings an item must have.
+
+        Raises:
+            ConfigError: a number is below 1.
+            DataError: no rating is left.
+        """
+        return filters.k_core(self, user, item)
+
+    def dated(self, *, since: Moment | None = None, before: Moment | None = None) -> Ratings:
+        """Only ratings of some time. See `min_counts` on vocabularies and notes.
+
+        Args:
+            since: the first moment to keep: seconds since 1970, or a date such as
+                ``"2015-03-09"`` (UTC); None for all that came earlier.
+            before: the first moment to leave out again, in the same forms.
+
+        Raises:
+            ConfigError: both are None, or a date cannot be read.
+            DataError: there are no times, or no rating is left.
+        """
+        return filters.dated(self, since, before)
+
+    def deduplicated(self, rule: Rule | None = None) -> Ratings:
+        """One row for each pair of user and item; ``notes`` say how many rows were dropped.
+
+        `read_ratings` has done this already.
+
+        Args:
+            rule: ``"last"``, ``"mean"``, ``"count"`` or ``"error"``, as in `read_ratings`.
+
+        Raises:
+            ConfigError: there is no such rule, or it is not for ratings (or interactions).
+            DataError: the rule is ``"error"`` and a pair is repeated.
+        """
+        from tastemap.data.reading.duplicates import fitting_rule, resolve
+
+        ratings, said = resolve(self, fitting_rule(rule, self.explicit))
+        return replace(ratings, notes=(*self.notes, said))
 
     def most_rated_items(self, n: int | None = None) -> Int64s:
         """Item codes by falling number of ratings; ties go to the smaller raw id."""

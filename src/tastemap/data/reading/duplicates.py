@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Literal, get_args
+from typing import TYPE_CHECKING, Literal, get_args
 
 import numpy as np
 
 from tastemap.arrays import Int64s
 from tastemap.data.ratings import Ratings
-from tastemap.data.reading.formats import Source
 from tastemap.errors import ConfigError, DataError
+
+if TYPE_CHECKING:
+    from tastemap.data.reading.formats import Source
 
 Rule = Literal["last", "mean", "count", "error"]
 """What to do with repeated pairs: keep the latest, average, count (interactions), or refuse."""
