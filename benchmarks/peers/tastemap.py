@@ -1,0 +1,38 @@
+"""tastemap itself. Settings are the fields of the recipe."""
+
+
+def variants(data_set):
+    als = {"recipe": "BiasedMF", "solver": "als"}
+    bayes = {"recipe": "BayesianMF", "calibration": 0.0}
+    ids_only = bayes | {"rated_items": False, "raters": False}
+    rows = {"tastemap ALS": als}
+    if data_set == "bundled" or data_set.startswith("ml-100k"):
+        # Recommended ways of evaluating with dates belong here.
+        rows |= {
+            "tastemap Bayesian, ids only": ids_only,
+            "tastemap Bayesian": bayes,
+            "tastemap Bayesian, with intervals": bayes | {"calibration": 0.2},
+            "tastemap Bayesian, days": bayes | {"days": True},
+        }
+    elif data_set == "1M":
+        rows |= {"tastemap Bayesian, ids only": ids_only, "tastemap Bayesian": bayes}
+    return rows
+
+
+def prepare(rows, settings):
+    from data_sets import as_ratings
+
+    return as_ratings(rows)
+
+
+def fit(ratings, settings, seed):
+    import tastemap
+
+    settings = dict(settings)
+    return getattr(tastemap, settings.pop("recipe"))(**settings).fit(ratings, seed=seed)
+
+
+def predict(recommender, rows, settings):
+    if settings.get("days"):
+        return recommender.model.predict_dated(rows.users, rows.items, rows.times)
+    return recommender.predict_codes(rows.users, rows.items).values
