@@ -7,10 +7,11 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from tastemap.arrays import Codes, Int64s
+from tastemap.arrays import AnyArray, Codes, Int64s, Mask, Values
 from tastemap.data.moments import Moment, seconds_of
 from tastemap.data.vocabulary import UNKNOWN
 from tastemap.errors import ConfigError, NotFittedFor
+from tastemap.models.fold_in import FoldedUser
 from tastemap.models.posterior import PosteriorModel
 from tastemap.results import (
     GLOBAL_MEAN,
@@ -21,9 +22,14 @@ from tastemap.results import (
     PairPredictions,
     Prediction,
 )
+from tastemap.training.baselines import BiasesOnly
 
 if TYPE_CHECKING:
     from tastemap.recommender import Recommender
+
+
+NEW = "new"
+"""What somebody without an id is called in results."""
 
 
 def predict(
@@ -36,8 +42,7 @@ def predict(
         users, items = [one for one in users for _ in items], items * len(users)
     elif len(users) != len(items):
         raise ConfigError(f"{len(users)} users and {len(items)} items are not pairs")
-    user_of, item_of = ratings.user_ids.code_or_unknown, to.catalog.code_or_unknown
-    user_codes = np.array([user_of(one) for one in users], np.int32)
+    item_of = to.catalog.code_or_unknown
     item_codes = np.array([item_of(one) for one in items], np.int32)
     moment, times = None, None
     if at is not None:
@@ -48,10 +53,18 @@ def predict(
             )
         moment = seconds_of(at)
         times = np.full(len(users), moment)
-    pairs = predict_codes(to, user_codes, item_codes, times)
     sure = None
-    if interval is not None:
-        sure = interval_codes(to, user_codes, item_codes, pairs, interval, times)
+    if isinstance(user, FoldedUser):
+        check_own(to, user)
+        users = [NEW] * len(items)
+        pairs = _newcomer(to, user, item_codes, times)
+        if interval is not None:
+            sure = _newcomer_interval(to, user, item_codes, pairs, interval)
+    else:
+        user_codes = np.array([ratings.user_ids.code_or_unknown(one) for one in users], np.int32)
+        pairs = predict_codes(to, user_codes, item_codes, times)
+        if interval is not None:
+            sure = interval_codes(to, user_codes, item_codes, pairs, interval, times)
     title, raw = to.catalog.title, ratings.item_ids.raw
     asked = list(zip(items, item_codes, strict=True))
     return Prediction(
@@ -87,7 +100,29 @@ def predict_codes(
     unclipped[~own] = to.fallback.predict_pairs(
         np.where(known_user, users, UNKNOWN)[~own], np.where(known_item, items, UNKNOWN)[~own]
     )
-    low, high = ratings.scale
+    return _clipped(to, unclipped, source, by_day)
+
+
+def _newcomer(
+    to: Recommender, user: FoldedUser, items: Codes, times: Int64s | None
+) -> PairPredictions:
+    """Predictions for somebody new, who has no code."""
+    known = (items >= 0) & (to.ratings.item_counts[items] > 0)
+    own = USER_BIAS if len(user.items) else GLOBAL_MEAN
+    source = np.where(known, MODEL, own).astype(np.uint8)
+    # The bias of the fallback: Σ (r - μ - c) / (n + damping)
+    rest = user.values - to.fallback.predict_pairs(np.full(len(user.items), UNKNOWN), user.items)
+    bias = float(rest.sum()) / (len(rest) + BiasesOnly().user_damping)
+    unclipped = np.full(len(items), to.fallback.mean + bias, np.float32)
+    unclipped[known] = user.predict()[items[known]]
+    no_day = None if times is None else np.zeros(len(items), np.bool_)
+    return _clipped(to, unclipped, source, no_day)
+
+
+def _clipped(
+    to: Recommender, unclipped: Values, source: AnyArray, by_day: Mask | None
+) -> PairPredictions:
+    low, high = to.ratings.scale
     clipped = np.clip(unclipped, np.float32(low), np.float32(high))
     return PairPredictions(values=clipped, unclipped=unclipped, source=source, by_day=by_day)
 
@@ -101,21 +136,49 @@ def interval_codes(
     times: Int64s | None,
 ) -> Interval:
     """See `Recommender.interval_codes`."""
-    if not isinstance(to.model, PosteriorModel):
-        raise NotFittedFor(f"a {to.recipe.name} model cannot say how sure it is: fit BayesianMF")
+    model = _posterior(to)
     own = pairs.source == MODEL
     asked = users[own], items[own]
     then = None if times is None else times[own]
     ends = np.full((3, len(users)), np.nan, np.float32)
-    ends[1:, own] = to.model.interval_pairs(*asked, level, then)
-    ends[0, own] = to.model.posterior_pairs(*asked, then).rating_deviation
-    deviation, low, high = ends
+    ends[1:, own] = model.interval_pairs(*asked, level, then)
+    ends[0, own] = model.posterior_pairs(*asked, then).rating_deviation
+    return _interval(to, level, *ends)
+
+
+def _newcomer_interval(
+    to: Recommender, user: FoldedUser, items: Codes, pairs: PairPredictions, level: float
+) -> Interval:
+    """How sure predictions for somebody new are: as sure as of users with as many ratings."""
+    model = _posterior(to)
+    own = pairs.source == MODEL
+    deviation = np.full(len(items), np.nan, np.float32)
+    deviation[own] = model.newcomer_deviation(user, items[own])
+    counts = to.ratings.user_counts
+    half = deviation.copy()
+    half[own] *= model.newcomer_width(user, counts, items[own], level)
+    return _interval(to, level, deviation, pairs.unclipped - half, pairs.unclipped + half)
+
+
+def _interval(
+    to: Recommender, level: float, deviation: Values, low: Values, high: Values
+) -> Interval:
+    scale = to.ratings.scale
     return Interval(
-        level=level,
-        deviation=deviation,
-        low=np.clip(low, *to.ratings.scale),
-        high=np.clip(high, *to.ratings.scale),
+        level=level, deviation=deviation, low=np.clip(low, *scale), high=np.clip(high, *scale)
     )
+
+
+def _posterior(to: Recommender) -> PosteriorModel:
+    if not isinstance(to.model, PosteriorModel):
+        raise NotFittedFor(f"a {to.recipe.name} model cannot say how sure it is: fit BayesianMF")
+    return to.model
+
+
+def check_own(to: Recommender, user: FoldedUser) -> None:
+    """Refuse somebody who was folded into another model."""
+    if user.model is not to.model:
+        raise ConfigError("this user was folded into another model: use fold_in of this one")
 
 
 def listed(value: Any) -> list[Any]:

@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from typing import Any
+from collections.abc import Iterable, Iterator, Sequence
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from tastemap.arrays import Codes, Mask, Values, top_n
 from tastemap.data.catalog import Wanted, words
 from tastemap.data.ratings import Ratings
+from tastemap.data.vocabulary import UNKNOWN
+from tastemap.models.protocol import blocks
 from tastemap.results import Recommendations, SimilarItems
+
+if TYPE_CHECKING:
+    from tastemap.recommender import Recommender
 
 SCORES_AT_ONCE = 1 << 24
 """Scores held at a time when ranking for many users or items (64 MB)."""
@@ -46,6 +51,22 @@ def allowed_items(
         filtered[reason] = int(np.sum(allowed & ~keep))
         allowed = allowed & keep
     return allowed, filtered
+
+
+def scored(
+    by: Recommender, users: Sequence[Any], codes: Codes
+) -> Iterator[tuple[Any, Codes, Values]]:
+    """Each user with the items they rated and unclipped scores of all items.
+
+    Who has no training ratings gets the scores of the fallback: by item bias.
+    """
+    for part in blocks(len(codes), max(1, SCORES_AT_ONCE // by.ratings.n_items)):
+        scores = np.array(by.model.predict_users(codes[part]))
+        cold = np.flatnonzero(by.ratings.user_counts[codes[part]] == 0)
+        if len(cold):
+            scores[cold] = by.fallback.predict_users(np.full(len(cold), UNKNOWN, np.int32))
+        for name, code, mine in zip(users[part], codes[part], scores, strict=True):
+            yield name, by.ratings.by_user.row(code)[0], mine
 
 
 def recommendations(

@@ -2,25 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from tastemap import model_folder, packing, predicting, ranking
-from tastemap.arrays import Codes, Int64s, Values
+from tastemap import model_folder, newcomers, packing, predicting, ranking
+from tastemap.arrays import Codes, Int64s
 from tastemap.data.catalog import Catalog, Wanted
 from tastemap.data.moments import Moment
 from tastemap.data.ratings import Ratings
-from tastemap.data.vocabulary import UNKNOWN
 from tastemap.errors import ConfigError, ModelFolderError, NotFittedFor
 from tastemap.evaluation.evaluate import Evaluation, evaluate
-from tastemap.models import fold_in
 from tastemap.models.bias import BiasModel
-from tastemap.models.posterior import PosteriorModel
-from tastemap.models.protocol import Model, blocks
+from tastemap.models.fold_in import FoldedUser
+from tastemap.models.protocol import Model
+from tastemap.newcomers import Newcomers
 from tastemap.predicting import listed
 from tastemap.results import (
     MODEL,
@@ -115,7 +115,7 @@ class Recommender:
         """Predict ratings.
 
         Args:
-            user: a raw user id, or a sequence of them.
+            user: a raw user id, or a sequence of them, or somebody new (`fold_in`).
             item: a raw item id or title, or a sequence of them; one of the two may be single and
                 the other a sequence. None: every item.
             interval: also give the interval that holds the rating with this chance, such as 0.8.
@@ -178,10 +178,10 @@ class Recommender:
         """The items a user would rate highest.
 
         Args:
-            user: a raw user id, or a sequence of them.
+            user: a raw user id, or a sequence of them, or somebody new (`fold_in`).
             n: how many items for each.
-            ratings: instead of a user, the ratings of somebody new, by raw item id or title.
-                They are folded in without training again; nothing is stored.
+            ratings: instead of a user, the ratings of somebody new, by raw item id or title: the
+                same as ``user=fold_in(ratings)``.
             include: keep only items that fit this metadata, such as ``{"genres": "Comedy",
                 "year": (1990, 1999)}`` (see `Catalog.matches`).
             exclude: leave out items that fit any of these.
@@ -190,7 +190,8 @@ class Recommender:
 
         Raises:
             UnknownUserError, UnknownItemError: an id or title does not occur.
-            NotFittedFor: the model cannot take in somebody new: fit BayesianMF.
+            NotFittedFor: the model cannot take in new users.
+            DataError: a rating of somebody new is outside the scale.
             ConfigError: ``n`` is negative, or items have no such metadata, or there are both a
                 user and ratings, or neither.
         """
@@ -199,14 +200,15 @@ class Recommender:
         if (user is None) == (ratings is None):
             raise ConfigError("give a user, or the ratings of somebody new, and not both")
         allowed, filtered = ranking.allowed_items(self.ratings, include, exclude, min_ratings)
-        if ratings is not None:
-            rated, folded = self._fold_in(ratings)
-            scored = iter([("new", rated, folded.predict(self._posterior("take in new users")))])
-            remarks = []
+        folded = self.fold_in(ratings) if ratings is not None else user
+        remarks: list[str] = []
+        if isinstance(folded, FoldedUser):
+            predicting.check_own(self, folded)
+            scored = iter([(predicting.NEW, folded.items, folded.predict())])
         else:
             users = listed(user)
             codes = np.array([self.ratings.user_ids.code(one) for one in users], np.int32)
-            scored = self._scored(users, codes)
+            scored = ranking.scored(self, users, codes)
             remarks = [
                 f"user {users[row]!r} has no training ratings: ranked by item bias"
                 for row in np.flatnonzero(self.ratings.user_counts[codes] == 0)
@@ -214,16 +216,6 @@ class Recommender:
         return ranking.recommendations(
             self.ratings, scored, n, allowed=allowed, filtered=filtered, seen=seen, remarks=remarks
         )
-
-    def _scored(self, users: Sequence[Any], codes: Codes) -> Iterator[tuple[Any, Codes, Values]]:
-        """Each user with the items they rated and unclipped scores of all items."""
-        for part in blocks(len(codes), max(1, ranking.SCORES_AT_ONCE // self.ratings.n_items)):
-            scores = np.array(self.model.predict_users(codes[part]))
-            cold = np.flatnonzero(self.ratings.user_counts[codes[part]] == 0)
-            if len(cold):
-                scores[cold] = self.fallback.predict_users(np.full(len(cold), UNKNOWN, np.int32))
-            for name, code, mine in zip(users[part], codes[part], scores, strict=True):
-                yield name, self.ratings.by_user.row(code)[0], mine
 
     def similar_items(self, item: Any, n: int = 10, *, min_ratings: int = 1) -> SimilarItems:
         """The items whose vectors point most nearly the same way.
@@ -252,6 +244,26 @@ class Recommender:
 
     # Somebody new
 
+    @cached_property
+    def _newcomers(self) -> Newcomers:
+        return Newcomers.of(self)
+
+    def fold_in(self, ratings: Mapping[Any, float]) -> FoldedUser:
+        """A new user from a few ratings, without training again (`tastemap.models.fold_in`).
+
+        `predict` and `recommend` take the result as their user. Nothing is stored.
+
+        Args:
+            ratings: of somebody new, by raw item id or title; none makes the average user.
+
+        Raises:
+            UnknownItemError: an id or title does not occur.
+            DataError: a rating is outside the scale of the training ratings, or an item is rated
+                by its id and by its title.
+            NotFittedFor: the model cannot take in new users.
+        """
+        return self._newcomers.fold_in(self, ratings)
+
     def ask_next(self, known: Mapping[Any, float] | None = None, n: int = 5) -> Questions:
         """The items to ask somebody new about, most telling first.
 
@@ -264,30 +276,37 @@ class Recommender:
 
         Raises:
             UnknownItemError: an id or title does not occur.
-            NotFittedFor: the model cannot take in somebody new: fit BayesianMF.
+            DataError: a rating is outside the scale of the training ratings.
+            NotFittedFor: the model cannot take in new users.
         """
         _at_least("n", n, 0)
-        model = self._posterior("ask somebody new")
-        rated, folded = self._fold_in(known or {})
-        n_users = np.count_nonzero(self.ratings.user_counts)
-        chance = self.ratings.item_counts / float(n_users)
-        codes = fold_in.ask_next(model, folded, chance, n, skip=rated)
-        return Questions(
-            items=self.ratings.item_ids.raws(codes),
-            titles=[self.catalog.title(code) for code in codes],
-            chances=chance[codes],
-        )
+        return newcomers.ask_next(self, self.fold_in(known or {}), n)
 
-    def _fold_in(self, ratings: Mapping[Any, float]) -> tuple[Codes, fold_in.FoldedUser]:
-        """Codes of what somebody new rated, and their taste."""
-        model = self._posterior("take in new users")
-        codes = np.array([self.catalog.code(item) for item in ratings], np.int32)
-        return codes, model.fold_in(codes, np.array(list(ratings.values()), np.float32))
+    def with_ratings(self, new: object, *, seed: int = 0) -> Recommender:
+        """The same with new ratings taken in, without training again (`tastemap.models.updating`).
 
-    def _posterior(self, wanted: str) -> PosteriorModel:
-        if not isinstance(self.model, PosteriorModel):
-            raise NotFittedFor(f"a {self.recipe.name} model cannot {wanted}: fit BayesianMF")
-        return self.model
+        Users with new ratings move by one closed-form step, then items with new ratings; all
+        others stay. New users and items get rows of their own. It is close to training again as
+        long as the new ratings are few beside those of training; measure, and train again now
+        and then.
+
+        Args:
+            new: `Ratings`, or anything that `tastemap.read_ratings` reads by itself. Ids are
+                those of the training ratings, or new ones. Where a user rated an item again, the
+                new rating replaces the old.
+            seed: of what is drawn for a posterior.
+
+        Returns:
+            A recommender whose training ratings are all of them, and whose notes on these say how
+            many were added and replaced. It has not been measured: ``evaluation`` is None. A
+            posterior's intervals keep the calibration of training.
+
+        Raises:
+            DataError: the ratings cannot be read, have ids of another type, or have no times where
+                those of training have some.
+            NotFittedFor: the model cannot take in new ratings: train again.
+        """
+        return self._newcomers.with_ratings(self, new, seed)
 
     # Reading
 

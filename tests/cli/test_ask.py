@@ -43,6 +43,19 @@ def test_predict_says_what_a_newcomer_is_predicted_from(biased_folder: Path) -> 
     assert "without training ratings of user or item" in out
 
 
+def test_predict_and_recommend_take_somebody_new(biased_folder: Path) -> None:
+    model = tm.load(biased_folder)
+    new = model.fold_in({"Heat (1995)": 5, 10: 1.5})
+    rated = ("--rated", "Heat (1995)=5", "--rated", "10=1.5", "--json")
+    said = json.loads(answer("predict", biased_folder, "-i", 1, *rated))
+    assert said["rows"] == model.predict(new, 1).to_dicts()
+    said = json.loads(answer("recommend", biased_folder, "-n", 3, *rated))
+    assert said["rows"] == model.recommend(new, 3).to_dicts()
+    wrong = run("predict", biased_folder, "--rated", "10=7")
+    assert wrong.exit_code == 1
+    assert "the rating 7.0 of 10 is not on the scale" in wrong.stderr
+
+
 def test_predict_takes_the_date_of_the_rating(csv_files: Path, tmp_path: Path) -> None:
     short = ("--set", "factors=2", "--set", "sweeps=12", "--set", "burn_in=4", "--set", "draws=4")
     model = tmp_path / "dated"
@@ -67,6 +80,7 @@ def test_predict_takes_the_date_of_the_rating(csv_files: Path, tmp_path: Path) -
         (),
         ("--item", 10),
         ("--pairs", "pairs.csv", "--user", 4),
+        ("--user", 4, "--rated", "10=4"),
     ],
 )
 def test_predict_wants_users_or_pairs(biased_folder: Path, arguments: tuple[object, ...]) -> None:

@@ -268,3 +268,21 @@ def test_the_installed_program_fits(csv_files: Path, tmp_path: Path) -> None:
     )
     assert out.returncode == 0, out.stderr
     assert "saved in m" in out.stdout
+
+
+def test_update_takes_new_ratings_in(csv_files: Path, tmp_path: Path) -> None:
+    model, out, new = tmp_path / "m1", tmp_path / "m2", tmp_path / "new.csv"
+    answer("fit", csv_files / "ratings.csv", "--model", "biased", "--out", model, *QUICK)
+    new.write_text("user,item,rating,time\n1,1,5,1500000000\n9999,1,4,1500000001\n")
+    result = run("update", model, new, "--out", out)
+    assert result.exit_code == 0
+    assert "columns: user = user" in result.stderr
+    before, after = tm.load(model), tm.load(out)
+    assert after.ratings.notes[-1] in result.stdout
+    assert after.ratings.notes[-1].endswith("replaced: 0, new users: 1, new items: 0")
+    expected = before.with_ratings(new)
+    assert after.predict(9999, 1).to_dicts() == expected.predict(9999, 1).to_dicts()
+    said = json.loads(answer("update", model, new, "--out", out, "--json"))
+    assert said["ratings"] == len(before.ratings) + 2
+    (tmp_path / "busy").write_text("mine")
+    assert run("update", model, new, "--out", tmp_path / "busy").exit_code == 1

@@ -26,6 +26,15 @@ _Exclude = Annotated[
 ]
 
 
+_Rated = Annotated[
+    list[str] | None,
+    typer.Option(
+        metavar="ITEM=RATING",
+        help='Instead of a user, what somebody new rated: "Alien (1979)=5". Repeat for more.',
+    ),
+]
+
+
 def predict(
     model: ModelFolder,
     user: Annotated[
@@ -34,6 +43,7 @@ def predict(
     item: Annotated[
         list[str] | None, typer.Option("--item", "-i", help="An item id or title. Repeat for more.")
     ] = None,
+    rated: _Rated = None,
     pairs: Annotated[
         Path | None,
         typer.Option(help="A CSV file with the columns user and item, one pair a line."),
@@ -59,16 +69,20 @@ def predict(
     """Predict ratings of users for items.
 
     One user with several items, several users with one item, or as many of the one as of the
-    other, taken in pairs. Without --item: every item.
+    other, taken in pairs. Without --item: every item. The user may be somebody new.
     """
     form = form_of(as_json, as_csv)
-    if bool(pairs) == bool(user or item) or (item and not user):
-        raise typer.BadParameter("give --user, with or without --item; or --pairs")
+    if bool(user) + bool(rated) + bool(pairs) != 1 or (item and pairs):
+        raise typer.BadParameter(
+            "give --user, with or without --item; or --rated for somebody new; or --pairs"
+        )
     users, items = _read_pairs(pairs) if pairs else (user or [], item)
     recommender = tm.load(model)
     show(
         recommender.predict(
-            named_users(recommender, users),
+            recommender.fold_in(rated_items(recommender, rated))
+            if rated
+            else named_users(recommender, users),
             None if items is None else named_items(recommender, items),
             interval=interval,
             at=at,
@@ -100,13 +114,7 @@ def recommend(
     user: Annotated[
         list[str] | None, typer.Option("--user", "-u", help="A user id. Repeat for more.")
     ] = None,
-    rated: Annotated[
-        list[str] | None,
-        typer.Option(
-            metavar="ITEM=RATING",
-            help='Instead of a user, what somebody new rated: "Alien (1979)=5". Repeat for more.',
-        ),
-    ] = None,
+    rated: _Rated = None,
     n: Count = 10,
     include: _Include = None,
     exclude: _Exclude = None,

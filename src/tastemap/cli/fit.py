@@ -1,4 +1,4 @@
-"""The verb that trains: fit."""
+"""The verbs that make models: fit, update."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 import tastemap as tm
-from tastemap.cli.options import ModelName, RatingsSource, Reading, Seed, spread
+from tastemap.cli.options import ModelFolder, ModelName, RatingsSource, Reading, Seed, spread
 from tastemap.cli.output import (
     AsJson,
     Form,
@@ -150,6 +150,41 @@ def fit(
     if fitted.history.stopped == "interrupted":
         say("interrupted: the best weights so far were saved", "yellow")
         raise typer.Exit(130)
+
+
+@spread
+def update(
+    model: ModelFolder,
+    ratings: Annotated[str, typer.Argument(metavar="RATINGS", help="A file of new ratings.")],
+    out: Annotated[
+        Path, typer.Option("--out", "-o", metavar="FOLDER", help="Where to save the new model.")
+    ],
+    reading: Reading,
+    seed: Seed = 42,
+    as_json: AsJson = False,
+) -> None:
+    """Take new ratings into a model, without training again.
+
+    Only users and items with new ratings change. Where a user rated an item again, the new rating
+    replaces the old. Train again now and then.
+    """
+    from tastemap import model_folder
+
+    form = form_of(as_json)
+    model_folder.check_free(out)
+    recommender = tm.load(model)
+    read = reading.read(ratings)
+    for note in read.notes:
+        say(note)
+    updated = recommender.with_ratings(read, seed=seed)
+    updated.save(out)
+    said = updated.ratings.notes[len(recommender.ratings.notes) :]
+    if form is Form.JSON:
+        show_json({"folder": str(out), "ratings": len(updated.ratings), "notes": list(said)})
+        return
+    for note in said:
+        tell(note)
+    tell(f"saved in {out}", "bold")
 
 
 def _split(ratings: Ratings, how: HowToSplit, fraction: float, seed: int) -> Split | None:

@@ -72,6 +72,7 @@ def _tastemap(
 for _verb in (
     demo.demo,
     fit.fit,
+    fit.update,
     ask.predict,
     ask.recommend,
     ask.similar,

@@ -121,6 +121,12 @@ def bins_of(counts: Int64s) -> AnyArray:
     return np.searchsorted(edges, counts, side="left").astype(np.uint8)
 
 
+def bins_like(bins: AnyArray, counts: Int64s, others: Int64s) -> AnyArray:
+    """Bin of others by number of ratings, divided where ``bins`` of ``counts`` are, shape (n,)."""
+    edges = [counts[bins <= one].max(initial=0) for one in range(BINS - 1)]
+    return np.searchsorted(edges, others, side="left").astype(np.uint8)
+
+
 def _quantiles(scores: Values) -> Float64s:
     """The ⌈(n + 1) p⌉-th smallest score for each level p, or the largest, shape (levels,)."""
     ordered = np.sort(scores.astype(np.float64))

@@ -11,23 +11,24 @@ z = (qᵢ, 1), m and Λ⁻¹ the mean and covariance of the known users' x. One 
 from half of their ratings as well as by training again with that half.
 
 *Which* items the new user rated says nothing here, though it does in training
-(`tastemap.training.side`): the prior is the same for everybody new.
+(`tastemap.training.side`): the prior is the same for everybody new. With the coefficients found in
+training, new users were not predicted better to speak of (docs/decisions/009).
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import NamedTuple, Self
 
 import numpy as np
 
-from tastemap.arrays import Codes, Factors, Float64s, Values, frozen
+from tastemap.arrays import AnyArray, Codes, Factors, Float64s, Values, frozen
 from tastemap.errors import DataError, NotFittedFor
 from tastemap.models.factors import FactorModel
 
 
-class UserPrior(NamedTuple):
-    """What is expected of a user nobody has seen.
+class Prior(NamedTuple):
+    """What is expected of a user, or an item, nobody has seen.
 
     Attributes:
         mean: factors and, last, the bias, shape (k + 1,).
@@ -38,67 +39,89 @@ class UserPrior(NamedTuple):
     precision: Float64s
 
     @classmethod
-    def of(cls, model: FactorModel) -> Self:
-        """Mean and covariance of a model's users.
-
-        Raises:
-            NotFittedFor: the model has no biases.
-        """
-        if model.user_bias is None:
-            raise NotFittedFor("a model without biases cannot take in a new user")
-        x = np.column_stack([model.user_factors, model.user_bias]).astype(np.float64)
+    def of(cls, rows: AnyArray) -> Self:
+        """Mean and covariance of those with ratings, shape (n, k + 1), n at least 1."""
+        x = rows.astype(np.float64)
         covariance = np.atleast_2d(np.cov(x.T, bias=True))
-        # A coordinate in which all users are alike stays invertible.
+        # A coordinate in which all are alike stays invertible.
         floor = max(float(np.trace(covariance)), 1e-6) * 1e-6
         precision = np.linalg.inv(covariance + floor * np.eye(len(covariance)))
         return cls(x.mean(axis=0), np.asarray(precision, np.float64))
 
 
+def users_of(model: FactorModel) -> Factors:
+    """Factors and, last, the bias of a model's users, shape (n_users, k + 1).
+
+    Raises:
+        NotFittedFor: the model has no biases.
+    """
+    if model.user_bias is None:
+        raise NotFittedFor("a model without biases cannot take in new users or ratings")
+    return np.column_stack([model.user_factors, model.user_bias])
+
+
+def items_of(model: FactorModel) -> Factors:
+    """Factors and, last, the bias of a model's items, shape (n_items, k + 1).
+
+    Raises:
+        NotFittedFor: the model has no biases.
+    """
+    if model.item_bias is None:
+        raise NotFittedFor("a model without biases cannot take in new users or ratings")
+    return np.column_stack([model.item_factors, model.item_bias])
+
+
 @dataclass(frozen=True, eq=False, kw_only=True)
 class FoldedUser:
-    """A new user, as sure as a few ratings make it.
+    """A new user, as sure as a few ratings make it. Made by `Recommender.fold_in`.
 
     Attributes:
+        model: what the user was folded into; to another model they say nothing.
+        items: codes of the items rated, shape (n,).
+        values: the ratings, shape (n,).
         factors: p, shape (k,).
         bias: b, in units of the ratings.
         covariance: of factors and, last, the bias, shape (k + 1, k + 1).
         noise_variance: of a rating around its prediction, in squared units of the ratings.
     """
 
+    model: FactorModel = field(repr=False)
+    items: Codes
+    values: Values
     factors: Factors
     bias: float
     covariance: Float64s
     noise_variance: float
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "factors", frozen(self.factors, np.float32))
+        object.__setattr__(self, "items", frozen(self.items, np.int32))
+        for name in ("values", "factors"):
+            object.__setattr__(self, name, frozen(getattr(self, name), np.float32))
         object.__setattr__(self, "covariance", frozen(self.covariance, np.float64))
 
-    def predict(self, model: FactorModel) -> Values:
+    def __repr__(self) -> str:
+        return f"<FoldedUser with {len(self.items):,} ratings>"
+
+    def predict(self) -> Values:
         """Predicted ratings of all items, shape (n_items,), in units of the ratings."""
-        scores: Values = model.item_factors @ self.factors
-        scores += np.float32(model.mean + self.bias)
-        if model.item_bias is not None:
-            scores += model.item_bias
+        scores: Values = self.model.item_factors @ self.factors
+        scores += np.float32(self.model.mean + self.bias)
+        if self.model.item_bias is not None:
+            scores += self.model.item_bias
         return scores
 
-    def deviations(self, model: FactorModel, items: Codes) -> Values:
+    def deviations(self, items: Codes) -> Values:
         """Standard deviation of a rating given by this user, of each item, shape (n,).
 
         Of what is open about the user, and of noise; the items are taken as known.
         """
-        z = np.column_stack([model.item_factors[items], np.ones(len(items))])
+        z = np.column_stack([self.model.item_factors[items], np.ones(len(items))])
         variance = np.einsum("nk,kl,nl->n", z, self.covariance, z, optimize=True)
         return np.asarray(np.sqrt(variance + self.noise_variance), np.float32)
 
 
 def fold_in(
-    model: FactorModel,
-    items: Codes,
-    values: Values,
-    *,
-    noise_variance: float,
-    prior: UserPrior | None = None,
+    model: FactorModel, items: Codes, values: Values, *, noise_variance: float, prior: Prior
 ) -> FoldedUser:
     """Solve for a user the model has not seen.
 
@@ -107,7 +130,7 @@ def fold_in(
         items: codes of the rated items, shape (n,), each at most once; n may be 0.
         values: the ratings, in units of the ratings of training, shape (n,).
         noise_variance: of a rating around its prediction, above 0.
-        prior: `UserPrior.of` the model, where it is at hand.
+        prior: what the model's users with ratings are like.
 
     Returns:
         The user; without ratings the average user.
@@ -126,9 +149,8 @@ def fold_in(
         raise DataError("an item is rated twice")
     if not np.all(np.isfinite(values)):
         raise DataError("a rating is not a finite number")
-    prior = UserPrior.of(model) if prior is None else prior
     if model.item_bias is None:
-        raise NotFittedFor("a model without biases cannot take in a new user")
+        raise NotFittedFor("a model without biases cannot take in new users or ratings")
     z = np.column_stack([model.item_factors[items], np.ones(len(items))]).astype(np.float64)
     rest = values - model.mean - model.item_bias[items]
     precision = prior.precision + z.T @ z / noise_variance
@@ -136,6 +158,9 @@ def fold_in(
     covariance = np.asarray(np.linalg.inv(precision), np.float64)
     x = prior.mean + covariance @ (z.T @ (rest - z @ prior.mean)) / noise_variance
     return FoldedUser(
+        model=model,
+        items=items,
+        values=values,
         factors=x[:-1].astype(np.float32),
         bias=float(x[-1]),
         covariance=covariance,
@@ -143,9 +168,7 @@ def fold_in(
     )
 
 
-def ask_next(
-    model: FactorModel, user: FoldedUser, known: Float64s, n: int = 5, *, skip: Codes | None = None
-) -> Codes:
+def ask_next(user: FoldedUser, known: Float64s, n: int = 5) -> Codes:
     """The items to ask a new user about, most telling first.
 
     Asking about item i gains ½ log(1 + zᵀ Σ z / σ²) of information on the user, if they know it;
@@ -153,19 +176,17 @@ def ask_next(
     be with the answer, and the items that would tell the same again fall behind.
 
     Args:
-        model: the model the user was folded into.
-        user: what is known so far.
+        user: what is known so far; what they rated is not asked again.
         known: chance that somebody knows each item, shape (n_items,); 0 for items not to ask.
         n: how many.
-        skip: codes of items not to ask about, such as those rated already.
 
     Returns:
         Item codes, at most ``n``: fewer when no other has a chance to be known.
     """
+    model = user.model
     z = np.column_stack([model.item_factors, np.ones(model.n_items)]).astype(np.float64)
     chance = np.array(known, np.float64)
-    if skip is not None:
-        chance[skip] = 0
+    chance[user.items] = 0
     covariance = user.covariance
     chosen: list[int] = []
     while len(chosen) < n:

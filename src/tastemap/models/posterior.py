@@ -18,10 +18,10 @@ import numpy as np
 
 from tastemap.arrays import AnyArray, Codes, Factors, Float64s, Int64s, Values, frozen
 from tastemap.errors import ConfigError
-from tastemap.models.calibration import Calibration
+from tastemap.models.calibration import Calibration, bins_like
 from tastemap.models.days import UserDays
 from tastemap.models.factors import FactorModel
-from tastemap.models.fold_in import FoldedUser, UserPrior, fold_in
+from tastemap.models.fold_in import FoldedUser
 from tastemap.models.protocol import PAIRS_AT_ONCE, blocks
 
 KEPT_VARIANCE = 0.999
@@ -200,8 +200,7 @@ class PosteriorModel(FactorModel):
         Raises:
             ConfigError: ``level`` is out of its range.
         """
-        if not 0 < level < 1:
-            raise ConfigError(f"the level of an interval must be between 0 and 1, got {level}")
+        _check_level(level)
         found = self.posterior_pairs(users, items, times)
         dated = times is not None and self.days is not None
         calibration = self.days.calibration if dated and self.days else self.calibration
@@ -212,22 +211,41 @@ class PosteriorModel(FactorModel):
             half = (found.rating_deviation * wide).astype(np.float32)
         return found.mean - half, found.mean + half
 
-    def fold_in(self, items: Codes, values: Values) -> FoldedUser:
-        """A user the model has not seen, from a few ratings (`tastemap.models.fold_in.fold_in`).
+    def newcomer_deviation(self, user: FoldedUser, items: Codes) -> Values:
+        """Standard deviation of a rating given by somebody new, of each item, shape (n,).
 
-        Args:
-            items: codes of the rated items, shape (n,), each at most once.
-            values: the ratings, shape (n,).
-
-        Raises:
-            DataError: an item repeats or does not exist, or a rating is not finite.
+        Of what is open about the user; about the item, as for the average user; and of noise, to
+        which what days differ by belongs.
         """
-        noise = float(self.noise_variance.mean())
-        return fold_in(self, items, values, noise_variance=noise, prior=self._user_prior)
+        of_items = np.square(self._item_offset_deviation[items].astype(np.float64))
+        of_user = np.square(user.deviations(items).astype(np.float64))
+        return np.sqrt(of_user + of_items + self._day_variance[items]).astype(np.float32)
 
     @cached_property
-    def _user_prior(self) -> UserPrior:
-        return UserPrior.of(self)
+    def _item_offset_deviation(self) -> Values:
+        return self.item_bias_deviation()
+
+    def newcomer_width(
+        self, user: FoldedUser, user_counts: Int64s, items: Codes, level: float
+    ) -> Values:
+        """What to multiply `newcomer_deviation` by for an interval, shape (n,).
+
+        Args:
+            user: folded into this model.
+            user_counts: training ratings of each user.
+            items: codes, shape (n,).
+            level: above 0 and below 1.
+
+        Raises:
+            ConfigError: ``level`` is out of its range.
+        """
+        _check_level(level)
+        if self.calibration is None:
+            return np.full(len(items), NormalDist().inv_cdf((1 + level) / 2), np.float32)
+        alike = bins_like(self.calibration.user_bins, user_counts, np.array([len(user.items)]))
+        one = replace(self.calibration, user_bins=alike)
+        wide = one.multiplier(np.zeros(len(items), np.int32), items, level)
+        return wide.astype(np.float32)
 
     def item_bias_deviation(self) -> Values:
         """Posterior standard deviation of each item's bias, shape (n_items,).
@@ -268,6 +286,11 @@ class PosteriorModel(FactorModel):
             calibration=Calibration.from_parameters(parameters),
             days=UserDays.from_parameters(parameters),
         )
+
+
+def _check_level(level: float) -> None:
+    if not 0 < level < 1:
+        raise ConfigError(f"the level of an interval must be between 0 and 1, got {level}")
 
 
 def distil(

@@ -1,0 +1,125 @@
+"""Users, items and ratings that a recommender has not seen, taken in without training again."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any, Self
+
+import numpy as np
+
+from tastemap.data.joining import join
+from tastemap.data.ratings import Ratings
+from tastemap.data.readers import read_ratings
+from tastemap.errors import DataError, NotFittedFor
+from tastemap.models import fold_in
+from tastemap.models.factors import FactorModel
+from tastemap.models.fold_in import FoldedUser, Prior, users_of
+from tastemap.models.posterior import PosteriorModel
+from tastemap.models.updating import updated
+from tastemap.randomness import stream
+from tastemap.results import Questions
+from tastemap.training.baselines import BiasesOnly
+
+if TYPE_CHECKING:
+    from tastemap.recommender import Recommender
+
+_RESIDUALS = 1_000_000
+"""Training ratings from which the noise of a model is taken, at most."""
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class Newcomers:
+    """What a recommender expects of somebody new, worked out once.
+
+    Attributes:
+        model: a model with biases.
+        prior: of users.
+        noise_variance: of a rating of weight 1 around its prediction.
+    """
+
+    model: FactorModel
+    prior: Prior
+    noise_variance: float
+
+    @classmethod
+    def of(cls, to: Recommender) -> Self:
+        """Of a recommender.
+
+        Raises:
+            NotFittedFor: the model has no factors, or no biases, or does not predict ratings.
+        """
+        model = to.model
+        with_biases = isinstance(model, FactorModel) and model.user_bias is not None
+        if not isinstance(model, FactorModel) or not with_biases or not to.ratings.explicit:
+            raise NotFittedFor(
+                f"a {to.recipe.name} model cannot take in new users or ratings: fit BayesianMF or "
+                "BiasedMF, or train again"
+            )
+        users = users_of(model)[to.ratings.user_counts > 0]
+        return cls(model=model, prior=Prior.of(users), noise_variance=_noise(model, to.ratings))
+
+    def fold_in(self, to: Recommender, ratings: Mapping[Any, float]) -> FoldedUser:
+        """See `Recommender.fold_in`."""
+        items = np.array([to.catalog.code(item) for item in ratings], np.int32)
+        low, high = to.ratings.scale
+        for item, value in ratings.items():
+            if not _is_number(value) or not low <= value <= high:  # nor NaN
+                raise DataError(
+                    f"the rating {value!r} of {item!r} is not on the scale of the training "
+                    f"ratings, {low:g} to {high:g}"
+                )
+        values = np.array(list(ratings.values()), np.float32)
+        if len(np.unique(items)) != len(items):
+            raise DataError("an item is rated by its id and by its title: rate it once")
+        # Of an item without training ratings nothing is known, so it says nothing about a user.
+        known = to.ratings.item_counts[items] > 0
+        user = fold_in.fold_in(
+            self.model,
+            items[known],
+            values[known],
+            noise_variance=self.noise_variance,
+            prior=self.prior,
+        )
+        return user if known.all() else replace(user, items=items, values=values)
+
+    def with_ratings(self, to: Recommender, new: object, seed: int) -> Recommender:
+        """See `Recommender.with_ratings`."""
+        joined = join(to.ratings, new if isinstance(new, Ratings) else read_ratings(new))
+        chance = stream(seed, f"with_ratings/{joined.ratings.fingerprint}")
+        return replace(
+            to,
+            model=updated(self.model, joined, self.noise_variance, chance),
+            ratings=joined.ratings,
+            fallback=BiasesOnly().solve(joined.ratings),
+            evaluation=None,
+        )
+
+
+def _is_number(value: object) -> bool:
+    numbers = isinstance(value, int | float | np.integer | np.floating)
+    return numbers and not isinstance(value, bool)
+
+
+def ask_next(to: Recommender, user: FoldedUser, n: int) -> Questions:
+    """See `Recommender.ask_next`."""
+    chance = to.ratings.item_counts / float(np.count_nonzero(to.ratings.user_counts))
+    codes = fold_in.ask_next(user, chance, n)
+    return Questions(
+        items=to.ratings.item_ids.raws(codes),
+        titles=[to.catalog.title(code) for code in codes],
+        chances=chance[codes],
+    )
+
+
+def _noise(model: FactorModel, ratings: Ratings) -> float:
+    """What the posterior says, or the mean of w (r - r̂)² of the training ratings."""
+    if isinstance(model, PosteriorModel):
+        return float(model.noise_variance.mean())
+    some = ratings.take(np.arange(0, len(ratings), 1 + len(ratings) // _RESIDUALS))
+    squares = np.square(
+        some.values.astype(np.float64) - model.predict_pairs(some.users, some.items)
+    )
+    weights = 1 if some.weights is None else some.weights
+    # A model that knows its ratings by heart would take every word of a newcomer literally.
+    return max(float(np.mean(weights * squares)), 1e-4 * float(np.var(some.values)), 1e-9)

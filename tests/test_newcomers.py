@@ -1,0 +1,223 @@
+"""New users and new ratings, from the question to the answer."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pytest
+
+import tastemap as tm
+from tastemap.data.ratings import Ratings
+from tastemap.data.splits import Split
+from tastemap.errors import ConfigError, DataError, NotFittedFor, UnknownItemError
+from tastemap.metrics import rmse
+from tastemap.recommender import Recommender
+from tests.conftest import make_ratings
+from tests.test_recommender import with_factors
+
+LIKED = {"Star Wars: Episode IV - A New Hope (1977)": 5, "Alien (1979)": 4.5, 1196: 5}
+
+
+@pytest.fixture(scope="module")
+def bayes(notebook_split: Split) -> Recommender:
+    return tm.BayesianMF(factors=8, sweeps=60, burn_in=20, draws=16).fit(notebook_split.train)
+
+
+def test_somebody_new_is_predicted_as_the_equations_say(bayes: Recommender) -> None:
+    fan = bayes.fold_in(LIKED)
+    assert repr(fan) == "<FoldedUser with 3 ratings>"
+    found = bayes.predict(fan, ["Heat (1995)", 1210])
+    assert found.users == ["new", "new"]
+    assert found.items == [6, 1210]
+    assert found.sources == ["model", "model"]
+    codes = bayes.ratings.item_ids.codes([6, 1210])
+    model = bayes.model
+    expected = model.mean + fan.bias + model.item_bias[codes]
+    expected = expected + model.item_factors[codes] @ fan.factors
+    np.testing.assert_allclose(found.pairs.unclipped, expected, atol=1e-5)
+    assert len(bayes.predict(fan)) == bayes.ratings.n_items
+
+
+def test_recommend_takes_somebody_new_or_their_ratings(bayes: Recommender) -> None:
+    by_user = bayes.recommend(bayes.fold_in(LIKED), 5, min_ratings=20)
+    by_ratings = bayes.recommend(ratings=LIKED, n=5, min_ratings=20)
+    assert by_user.to_dicts() == by_ratings.to_dicts()
+    assert by_user.filtered == by_ratings.filtered
+    assert by_user.filtered["already rated"] == 3
+
+
+def test_an_item_nobody_rated_is_predicted_by_the_bias_of_the_newcomer(small: Ratings) -> None:
+    model = with_factors(small.take(small.items != 3))
+    fallback = model.fallback
+    user = model.fold_in({1: 5.0, 2: 4.0, 4: 1.0})  # item 4 has no training ratings
+    found = model.predict(user, [4, 77, 1])
+    assert found.sources == ["user bias", "user bias", "model"]
+    rest = [5 - fallback.item_bias[0], 4 - fallback.item_bias[1], 1.0]
+    bias = sum(value - fallback.mean for value in rest) / (3 + 5)
+    assert found.pairs.unclipped[0] == pytest.approx(fallback.mean + bias, abs=1e-5)
+    nobody = model.predict(model.fold_in({}), [77, 1])
+    assert nobody.sources == ["global mean", "model"]
+    same = model.fold_in({1: 5.0, 2: 4.0})
+    np.testing.assert_array_equal(same.factors, user.factors)
+
+
+@pytest.mark.parametrize("value", [5.5, 0.5, float("nan"), "5", True, None])
+def test_a_rating_off_the_scale_is_refused(small: Ratings, value: object) -> None:
+    with pytest.raises(DataError, match=r"rating .* of 'Alien .*' is not on the scale .* 1 to 5"):
+        with_factors(small).fold_in({"Alien (1979)": value})
+
+
+def test_other_slips_are_told(small: Ratings, bayes: Recommender) -> None:
+    model = with_factors(small)
+    with pytest.raises(DataError, match="by its id and by its title"):
+        model.fold_in({"Alien (1979)": 5.0, 1: 4.0})
+    with pytest.raises(UnknownItemError, match="did you mean"):
+        model.fold_in({"Alein (1979)": 5.0})
+    stranger = bayes.fold_in(LIKED)
+    for ask in (model.predict, model.recommend):
+        with pytest.raises(ConfigError, match="folded into another model: use fold_in of this"):
+            ask(stranger)
+
+
+def test_models_without_biases_take_nobody_in(small: Ratings) -> None:
+    recipes = (tm.BiasesOnly(), tm.DotProduct(factors=2, schedule=((0.01, 1),), holdout=0))
+    for fitted in (recipe.fit(small) for recipe in recipes):
+        for ask in (fitted.fold_in, fitted.with_ratings, fitted.ask_next):
+            with pytest.raises(NotFittedFor, match="cannot take in new users or ratings: fit Baye"):
+                ask({1: 5.0})
+
+
+def held_out(train: Ratings, n: int, seed: int = 0) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Some users, all of their rows, and half of each one's rows."""
+    users = np.random.default_rng(seed).choice(train.n_users, n, replace=False)
+    theirs = np.isin(train.users, users)
+    known = theirs & (np.random.default_rng(seed).random(len(train)) < 0.5)
+    return users, theirs, known
+
+
+def folded_errors(
+    without: Recommender, train: Ratings, users: np.ndarray, known: np.ndarray, rest: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """Rows of ``rest`` and what folding in their users predicts, clipped."""
+    rows, found = [], []
+    raws = np.array(train.item_ids.ids.to_pylist())
+    for user in users:
+        mine = known & (train.users == user)
+        ratings = dict(
+            zip(raws[train.items[mine]].tolist(), train.values[mine].tolist(), strict=True)
+        )
+        asked = np.flatnonzero(rest & (train.users == user))
+        if len(asked):
+            folded = without.fold_in(ratings)
+            rows.append(asked)
+            found.append(without.predict(folded, raws[train.items[asked]].tolist()).values)
+    return np.concatenate(rows), np.concatenate(found)
+
+
+@pytest.mark.parametrize(
+    "recipe",
+    [
+        tm.BayesianMF(factors=8, sweeps=100, burn_in=30, draws=20, calibration=0),
+        tm.BiasedMF(solver="als", factors=16),
+    ],
+    ids=["bayesian", "als"],
+)
+def test_folding_in_predicts_as_well_as_training_again(
+    notebook_split: Split, recipe: tm.BayesianMF | tm.BiasedMF
+) -> None:
+    train = notebook_split.train
+    users, theirs, known = held_out(train, 150)
+    without = recipe.fit(train.take(~theirs))
+    again = recipe.fit(train.take(~theirs | known))
+    rows, folded = folded_errors(without, train, users, known, theirs & ~known)
+    assert len(rows) > 7_000
+    refitted = again.predict_codes(train.users[rows], train.items[rows]).values
+    assert rmse(train.values[rows], folded) < rmse(train.values[rows], refitted) + 0.01
+
+
+def test_intervals_of_newcomers_hold_about_what_they_say(notebook_split: Split) -> None:
+    train = notebook_split.train
+    users, theirs, known = held_out(train, 100)
+    recipe = tm.BayesianMF(factors=8, sweeps=60, burn_in=20, draws=16)
+    without = recipe.fit(train.take(~theirs))
+    raws = np.array(train.item_ids.ids.to_pylist())
+    inside, n = 0, 0
+    for user in users:
+        mine, rest = known & (train.users == user), ~known & (train.users == user)
+        rated = zip(raws[train.items[mine]].tolist(), train.values[mine].tolist(), strict=True)
+        found = without.predict(
+            without.fold_in(dict(rated)), raws[train.items[rest]].tolist(), interval=0.8
+        )
+        assert found.interval is not None
+        own = np.isfinite(found.interval.low)
+        assert own.tolist() == [source == "model" for source in found.sources]
+        values = train.values[rest]
+        within = (found.interval.low <= values) & (values <= found.interval.high)
+        inside, n = inside + int(within[own].sum()), n + int(own.sum())
+    assert 0.75 < inside / n < 0.84
+    wide = [
+        without.predict(
+            without.fold_in(dict.fromkeys(raws[:many].tolist(), 4.0)), [1], interval=0.8
+        )
+        for many in (0, 40)
+    ]
+    assert wide[0].interval.deviation[0] > wide[1].interval.deviation[0]
+
+
+@pytest.mark.parametrize(
+    "recipe",
+    [
+        tm.BayesianMF(factors=8, sweeps=80, burn_in=20, draws=16),
+        tm.BiasedMF(solver="als", factors=16),
+    ],
+    ids=["bayesian", "als"],
+)
+def test_new_ratings_bring_a_model_close_to_training_again(
+    notebook_split: Split, recipe: tm.BayesianMF | tm.BiasedMF
+) -> None:
+    """The last 5 % of the training ratings: most are by users the model has never seen."""
+    train, valid = notebook_split.train, notebook_split.valid
+    late = train.times >= np.quantile(train.times, 0.95)
+    before = recipe.fit(train.take(~late))
+    after = before.with_ratings(train.take(late))
+    again = recipe.fit(train)
+    touched = valid.take(np.isin(valid.users, train.users[late]))
+    errors = [tm.evaluate(model, touched).rmse for model in (before, after, again)]
+    assert errors[1] < errors[2] + 0.01
+    assert errors[1] < errors[0] - 0.05
+    others = valid.take(~np.isin(valid.users, train.users[late]))
+    errors = [tm.evaluate(model, others).rmse for model in (before, after, again)]
+    assert errors[1] < errors[0] + 0.002
+    assert after.ratings.fingerprint != before.ratings.fingerprint
+    assert len(after.ratings) == len(train)
+    assert "replaced: 0, new users: 0" in after.ratings.notes[-1]
+    assert after.evaluation is None
+
+
+def test_new_ratings_come_from_any_table_and_bring_users_and_items(
+    small: Ratings, tmp_path: Path
+) -> None:
+    model = tm.BayesianMF(factors=2, sweeps=20, burn_in=4, draws=4).fit(small)
+    table = pa.table({"user": [70, 70, 10, 70], "item": [1, 4, 1, 99], "rating": [5.0, 4, 1, 2]})
+    found = model.with_ratings(table)
+    assert found.ratings.notes[-1] == ("ratings added: 3, replaced: 1, new users: 1, new items: 1")
+    assert found.predict(70, 99).sources == ["model"]
+    assert 70 not in model.ratings.user_ids
+    assert float(found.predict(10, 1)) < float(model.predict(10, 1))
+    assert found.recommend(70, 5).filtered["already rated"] == 3
+    path = tmp_path / "new.csv"
+    path.write_text("user,item,rating\n70,1,5\n70,4,4\n10,1,1\n70,99,2\n", encoding="utf-8")
+    for same in (model.with_ratings(path), tm.load(model.save(tmp_path / "m")).with_ratings(table)):
+        np.testing.assert_array_equal(same.model.user_draws, found.model.user_draws)
+    other = model.with_ratings(table, seed=1)
+    assert not np.array_equal(other.model.user_draws, found.model.user_draws)
+    np.testing.assert_array_equal(other.model.user_factors, found.model.user_factors)
+    again = tm.load(found.save(tmp_path / "updated"))
+    everyone = found.ratings.user_ids.ids.to_pylist()
+    np.testing.assert_array_equal(again.predict(everyone).values, found.predict(everyone).values)
+    assert again.ratings.notes == found.ratings.notes
+    assert found.explain(70, 4).made_from == "model"
+    assert len(found.item_biases()) == 6
+    assert model.with_ratings(make_ratings([(10, 2, 4.0)])).ratings.n_users == 6
