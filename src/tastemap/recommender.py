@@ -288,7 +288,7 @@ class Recommender:
         Users with new ratings move by one closed-form step, then items with new ratings; all
         others stay. New users and items get rows of their own. It is close to training again as
         long as the new ratings are few beside those of training; measure, and train again now
-        and then.
+        and then. Factors of ``nonnegative=True`` need not stay so.
 
         Args:
             new: `Ratings`, or anything that `tastemap.read_ratings` reads by itself. Ids are
