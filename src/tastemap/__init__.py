@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from tastemap.data.download import download_dataset as download_dataset
     from tastemap.data.ratings import Ratings as Ratings
     from tastemap.data.readers import read_ratings as read_ratings
+    from tastemap.data.readers import read_sql as read_sql
     from tastemap.evaluation.coverage import coverage as coverage
     from tastemap.evaluation.evaluate import compare as compare
     from tastemap.evaluation.evaluate import evaluate as evaluate
@@ -53,6 +54,7 @@ _HOMES: dict[str, tuple[str, str | None]] = {
     "plots": ("tastemap.plots", None),
     "progress_bar": ("tastemap.progress", "progress_bar"),
     "read_ratings": ("tastemap.data.readers", "read_ratings"),
+    "read_sql": ("tastemap.data.readers", "read_sql"),
     "split": ("tastemap.data.splits", None),
     "write_report": ("tastemap.report", "write_report"),
 }
@@ -78,6 +80,7 @@ __all__ = [
     "plots",
     "progress_bar",
     "read_ratings",
+    "read_sql",
     "split",
     "write_report",
 ]

@@ -1,9 +1,10 @@
-"""Reading ratings, items and users from files and frames."""
+"""Reading ratings, items and users from files, frames and databases."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Literal
 
@@ -19,6 +20,7 @@ from tastemap.data.reading.faults import first_fault
 from tastemap.data.reading.formats import CannotRead, Source
 from tastemap.data.reading.metadata import read_catalog
 from tastemap.data.reading.opening import open_source
+from tastemap.data.reading.sql import open_table
 from tastemap.data.reading.values import as_numbers, as_times, encode_ids
 from tastemap.data.vocabulary import Vocabulary
 from tastemap.errors import ConfigError, DataError
@@ -34,6 +36,8 @@ def read_ratings(
     items: object = None,
     *,
     users: object = None,
+    query: str | None = None,
+    table: str | None = None,
     user: Column = None,
     item: Column = None,
     rating: Column | Literal[False] = None,
@@ -58,10 +62,14 @@ def read_ratings(
         source: the path of CSV, TSV, ``::``-separated text, Parquet or JSON lines, each also
             packed with gzip, zstd or zip; or any table with the Arrow stream interface (pandas,
             polars, pyarrow, duckdb). From a zip of several files the one called ratings is taken.
+            Or the address of a database: ``"postgresql://user@host/name"``,
+            ``"sqlite:///shop.db"``, ``"duckdb:///shop.duckdb"``; it is only read.
         items: the table of items, in the same forms: an id column, a title, and further columns,
             which are kept as metadata. May be the same zip as ``source``.
         users: the table of users, in the same forms: an id column, and further columns (age,
             occupation), which are kept as metadata. May be the same zip as ``source``.
+        query: what to ask the database at ``source``, such as ``"select user_id, ... from ..."``.
+        table: instead, the table or view to read there; without either, the one called ratings.
         user: name of the column of user ids, or its position counted from 0; None to find it.
             Also the name of the id column of ``users``, if it has it.
         item: the same for item ids and ``items``.
@@ -88,6 +96,7 @@ def read_ratings(
         DataError: the file or frame cannot be read as ratings; the message names file, line and
             value, and what to do.
         ConfigError: an argument is outside its range.
+        MissingExtraError: the database needs a driver that is not installed.
 
     Example:
         >>> import pyarrow as pa
@@ -104,35 +113,58 @@ def read_ratings(
         raise ConfigError(f"sep={sep!r} cannot separate columns")
     rule = fitting_rule(duplicates, explicit=rating is not False)
 
-    def opened(table: object, *wanted: str) -> Source:
-        return open_source(table, wanted=wanted, sep=sep, encoding=encoding, decimal=decimal)
-
-    table = opened(source, *_RATING_FILES)
+    opened = partial(open_source, sep=sep, encoding=encoding, decimal=decimal)
+    read = opened(source, wanted=_RATING_FILES, query=query, table=table)
     given = {"user": user, "item": item, "rating": rating, "time": time, "weight": weight}
-    taken = take_columns(table, given)
-    ratings = _converted(table, taken)
-    ratings, said = resolve(ratings, rule, table)
+    taken = take_columns(read, given)
+    ratings = _converted(read, taken)
+    ratings, said = resolve(ratings, rule, read)
     notes = [*ratings.notes, said]
     catalog, user_catalog = ratings.catalog, None
     if items is not None:
-        about = opened(items, *_ITEM_FILES)
-        catalog, more = read_catalog(about, ratings.item_ids, _named(table, taken, "item"))
+        about = opened(items, wanted=_ITEM_FILES)
+        catalog, more = read_catalog(about, ratings.item_ids, _named(read, taken, "item"))
         notes += more
-    elif beside := _beside(table, _ITEM_FILES):
+    elif beside := _beside(read, _ITEM_FILES):
         notes.append(f"the zip also holds {beside}: pass it as items= too, for titles")
     if users is not None:
-        about = opened(users, *_USER_FILES)
-        user_catalog, more = read_catalog(about, ratings.user_ids, _named(table, taken, "user"))
+        about = opened(users, wanted=_USER_FILES)
+        user_catalog, more = read_catalog(about, ratings.user_ids, _named(read, taken, "user"))
         notes += more
-    elif beside := _beside(table, _USER_FILES):
+    elif beside := _beside(read, _USER_FILES):
         notes.append(f"the zip also holds {beside}: pass it as users= too, for what it says")
     return replace(
         ratings,
         catalog=catalog,
         user_catalog=user_catalog,
-        name=name or table.stem,
+        name=name or read.stem,
         notes=tuple(notes),
     )
+
+
+def read_sql(address: str, *, query: str | None = None, table: str | None = None) -> pa.Table:
+    """Read a query, or a table, of a database as an Arrow table: for ``items=`` and ``users=``.
+
+    Ratings are better read by `read_ratings` itself, which keeps only the columns it needs.
+
+    Args:
+        address: as in `read_ratings`.
+        query: what to ask.
+        table: instead, the table or view to read.
+
+    Returns:
+        All rows; UUIDs as text, PostgreSQL's ``numeric`` as float64.
+
+    Raises:
+        DataError: the database cannot be reached or refuses.
+        ConfigError: there are both a query and a table, or neither.
+        MissingExtraError: the database needs a driver that is not installed.
+    """
+    if query is None and table is None:
+        raise ConfigError("read_sql needs a query= or a table=")
+    source = open_table(address, wanted=(), query=query, table=table)
+    read = source.read(dict.fromkeys(range(len(source.columns)), "text"))
+    return read.rename_columns(list(source.columns))
 
 
 def _named(table: Source, taken: Taken, role: str) -> str | None:

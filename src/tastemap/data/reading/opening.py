@@ -1,4 +1,4 @@
-"""Finding out what a table to read is: a frame, Parquet, JSON lines or delimited text."""
+"""Finding out what a table to read is: a frame, a database, Parquet, JSON lines or text."""
 
 from __future__ import annotations
 
@@ -10,27 +10,48 @@ from typing import Any
 
 import pyarrow as pa
 
+from tastemap.data.reading.databases import is_address, kind_of_file
 from tastemap.data.reading.delimited import Delimited
 from tastemap.data.reading.files import find_file
 from tastemap.data.reading.formats import Frame, JsonLines, ParquetFile, Source
-from tastemap.errors import DataError
+from tastemap.data.reading.sql import open_table
+from tastemap.errors import ConfigError, DataError
+
+_FAR = ("http://", "https://", "s3://", "gs://")
 
 
 def open_source(
-    source: object, *, wanted: Sequence[str], sep: str | None, encoding: str, decimal: str
+    source: object,
+    *,
+    wanted: Sequence[str],
+    sep: str | None,
+    encoding: str,
+    decimal: str,
+    query: str | None = None,
+    table: str | None = None,
 ) -> Source:
     """Find out what ``source`` is, and open it.
 
     Args:
-        source: a path, or an object with the Arrow stream interface.
-        wanted: stems of the member to take from a zip of several files.
+        source: a path, the address of a database, or an object with the Arrow stream interface.
+        wanted: stems of the member to take from a zip of several files, or names of the table to
+            take from a database.
         sep: what stands between columns of text; None to find out.
         encoding: of delimited text.
         decimal: the decimal mark of delimited text, ``"."`` or ``","``.
+        query: what to ask a database.
+        table: which table of a database.
 
     Raises:
         DataError: it cannot be opened, or is nothing that is read.
+        ConfigError: there is a query or a table, and the source is no address of a database.
     """
+    if isinstance(source, str) and is_address(source) and not source.startswith(_FAR):
+        return open_table(source, wanted=wanted, query=query, table=table)
+    if query is not None or table is not None:
+        raise ConfigError(
+            "query= and table= are for databases: give an address, such as sqlite:///shop.db"
+        )
     if isinstance(source, str | os.PathLike):
         return _open_path(source, wanted, sep, encoding, decimal)
     kind = type(source).__name__
@@ -76,12 +97,16 @@ def _open_path(
     decimal: str,
 ) -> Source:
     text = os.fspath(source)
-    if text.startswith(("http://", "https://", "s3://", "gs://")):
+    if text.startswith(_FAR):
         raise DataError(f"{text} is an address: download the file first and give its path")
     file = find_file(Path(text), wanted)
     head = file.head()
     if not head:
         raise DataError(f"{file.name} is empty: it has no header and no rows")
+    if kind := kind_of_file(head):
+        raise DataError(
+            f"{file.name} is a database: give its address, {kind}:///{text}, and a query= or table="
+        )
     if head.startswith(b"PAR1"):
         return ParquetFile(file)
     start = head.removeprefix(codecs.BOM_UTF8).lstrip()[:1]
