@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import sqlite3
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 
 import tastemap as tm
@@ -99,3 +101,18 @@ def test_ratings_are_filtered_as_they_are_read(csv_files: Path, tmp_path: Path) 
     refused = run("audit", csv_files / "ratings.csv", "--before", "1900-01-01")
     assert refused.exit_code == 1
     assert "is left: before 1900-01-01" in refused.stderr
+
+
+def test_a_database_is_read_by_its_address(csv_files: Path, tmp_path: Path) -> None:
+    rows = tm.read_ratings(csv_files / "ratings.csv").to_arrow().to_pylist()
+    with closing(sqlite3.connect(tmp_path / "shop.db")) as connection:
+        connection.execute("create table stars (user integer, item integer, rating real)")
+        connection.executemany("insert into stars values (:user, :item, :rating)", rows)
+        connection.commit()
+    address = f"sqlite:///{tmp_path / 'shop.db'}"
+    said = json.loads(answer("audit", address, "--table", "stars", "--json"))
+    assert said["rows"][0]["value"] == f"{len(rows):,}"
+    query = "select * from stars where rating > 4"
+    good = json.loads(answer("audit", address, "--query", query, "--json"))
+    assert int(good["rows"][0]["value"].replace(",", "")) == sum(row["rating"] > 4 for row in rows)
+    assert "has the table stars, and not exactly one is called" in run("audit", address).stderr

@@ -61,7 +61,10 @@ def complete_source(incomplete: str) -> list[str]:
     return [text for text in [BUNDLED, *DOWNLOADS, *paths] if text.startswith(incomplete)]
 
 
-RATINGS_HELP = "A file of ratings, or the name of a data set, such as movielens-small."
+RATINGS_HELP = (
+    "A file of ratings, the name of a data set, such as movielens-small, or the address of a "
+    "database, such as sqlite:///shop.db."
+)
 RatingsSource = Annotated[
     str, typer.Argument(metavar="RATINGS", help=RATINGS_HELP, autocompletion=complete_source)
 ]
@@ -86,8 +89,10 @@ def _option(text: str) -> Any:
 class Reading:
     """How a file of ratings is read: the options of `tastemap.read_ratings`."""
 
-    items: Annotated[Path | None, _option("File of the items' titles and metadata.")] = None
-    users: Annotated[Path | None, _option("File of what is known about the users.")] = None
+    items: Annotated[str | None, _option("File of the items' titles and metadata.")] = None
+    users: Annotated[str | None, _option("File of what is known about the users.")] = None
+    query: Annotated[str | None, _option("What to ask a database: select ...")] = None
+    table: Annotated[str | None, _option("Or which of its tables to read: ratings.")] = None
     interactions: Annotated[
         bool, typer.Option("--interactions", help="Rows have no ratings: clicks, purchases.")
     ] = False
@@ -135,6 +140,8 @@ class Reading:
             source,
             self.items,
             users=self.users,
+            query=self.query,
+            table=self.table,
             user=_column(self.user_column),
             item=_column(self.item_column),
             rating=False if self.interactions else _column(self.rating_column),
