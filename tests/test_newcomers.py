@@ -12,7 +12,7 @@ import tastemap as tm
 from tastemap.data.ratings import Ratings
 from tastemap.data.splits import Split
 from tastemap.errors import ConfigError, DataError, NotFittedFor, UnknownItemError
-from tastemap.metrics import rmse
+from tastemap.metrics.rating import rmse
 from tastemap.recommender import Recommender
 from tests.conftest import make_ratings
 from tests.test_recommender import with_factors

@@ -266,6 +266,25 @@ def test_a_comparison_has_a_dot_at_each_rmse(movielens: Ratings) -> None:
     assert rows == [one.model for one in compared.evaluations]
 
 
+def test_differences_are_dots_with_their_intervals(movielens: Ratings) -> None:
+    few = movielens.take(np.arange(3000))
+    models = {"one": tm.GlobalMean().fit(few), "base": tm.BiasesOnly().fit(few)}
+    compared = tm.compare(models, movielens.take(np.arange(3000, 4000)))
+    figure = plots.differences(compared)
+    assert compared.differences is not None
+    one = compared.differences.each[0]
+    (line,) = axes(figure).collections[0].get_segments()
+    assert line[:, 0].tolist() == [one.low, one.high]
+    assert axes(figure).lines[1].get_xdata()[0] == one.better_by
+    assert axes(figure).get_xlabel().startswith("how much better than base by RMSE")
+    lists = plots.comparison(compared, "ndcg@10")
+    assert "larger is better" in axes(lists).get_xlabel()
+    with pytest.raises(DataError, match="no two models with MAE"):
+        plots.differences(compared, "mae")
+    with pytest.raises(DataError, match="no model with nDCG@7"):
+        plots.comparison(compared, "ndcg@7")
+
+
 def test_biases_show_both_ends_of_the_ranking() -> None:
     titles = [f"Film {k}" for k in range(100)]
     figure = plots.item_biases(ranking_of(titles), n=3)

@@ -17,8 +17,10 @@ if TYPE_CHECKING:
     from tastemap.data.ratings import Ratings as Ratings
     from tastemap.data.readers import read_ratings as read_ratings
     from tastemap.data.readers import read_sql as read_sql
+    from tastemap.evaluation.compare import compare as compare
     from tastemap.evaluation.coverage import coverage as coverage
-    from tastemap.evaluation.evaluate import compare as compare
+    from tastemap.evaluation.cross_validation import compare_recipes as compare_recipes
+    from tastemap.evaluation.cross_validation import cross_validate as cross_validate
     from tastemap.evaluation.evaluate import evaluate as evaluate
     from tastemap.explanation.crosstab import crosstab as crosstab
     from tastemap.progress import progress_bar as progress_bar
@@ -43,8 +45,10 @@ _HOMES: dict[str, tuple[str, str | None]] = {
     "Ratings": ("tastemap.data.ratings", "Ratings"),
     "Recommender": ("tastemap.recommender", "Recommender"),
     "audit": ("tastemap.data.audit", "audit"),
-    "compare": ("tastemap.evaluation.evaluate", "compare"),
+    "compare": ("tastemap.evaluation.compare", "compare"),
+    "compare_recipes": ("tastemap.evaluation.cross_validation", "compare_recipes"),
     "coverage": ("tastemap.evaluation.coverage", "coverage"),
+    "cross_validate": ("tastemap.evaluation.cross_validation", "cross_validate"),
     "crosstab": ("tastemap.explanation.crosstab", "crosstab"),
     "download_dataset": ("tastemap.data.download", "download_dataset"),
     "errors": ("tastemap.errors", None),
@@ -70,7 +74,9 @@ __all__ = [
     "Recommender",
     "audit",
     "compare",
+    "compare_recipes",
     "coverage",
+    "cross_validate",
     "crosstab",
     "download_dataset",
     "errors",

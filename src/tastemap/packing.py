@@ -132,7 +132,7 @@ def unpack(content: FolderContent) -> dict[str, Any]:
         "history": TrainingHistory.from_json(manifest["history"]),
         "seconds": manifest["fit_seconds"],
         "fallback": fallback,
-        "evaluation": Evaluation(**evaluation) if evaluation else None,
+        "evaluation": Evaluation.from_json(evaluation) if evaluation else None,
     }
 
 

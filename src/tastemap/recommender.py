@@ -16,7 +16,7 @@ from tastemap.data.catalog import Catalog, Wanted
 from tastemap.data.moments import Moment
 from tastemap.data.ratings import Ratings
 from tastemap.errors import ConfigError, ModelFolderError, NotFittedFor
-from tastemap.evaluation.evaluate import Evaluation, evaluate
+from tastemap.evaluation.evaluate import Evaluation, evaluate, label_of, predicts_ratings
 from tastemap.models.bias import BiasModel
 from tastemap.models.fold_in import FoldedUser
 from tastemap.models.protocol import Model
@@ -91,10 +91,13 @@ class Recommender:
         )
         if valid is None or not len(valid):
             return fitted
-        return replace(fitted, evaluation=evaluate(fitted, valid))
+        # Lists are measured where they are all there is: they take longer than errors.
+        k = None if predicts_ratings(fitted) else 10
+        return replace(fitted, evaluation=evaluate(fitted, valid, k=k, level=None))
 
     def __repr__(self) -> str:
-        measured = f", validation RMSE {self.evaluation.rmse:.4f}" if self.evaluation else ""
+        found = self.evaluation.measures.items() if self.evaluation else ()
+        measured = next((f", validation {label_of(name)} {value:.4f}" for name, value in found), "")
         return f"<Recommender {self.recipe.name} on {self.ratings!r}{measured}>"
 
     @property

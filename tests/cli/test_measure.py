@@ -17,8 +17,22 @@ def test_evaluate_one_model(biased_folder: Path, csv_files: Path) -> None:
     said = json.loads(result.stdout)
     ratings = tm.read_ratings(csv_files / "ratings.csv")
     expected = tm.evaluate(tm.load(biased_folder), ratings)
-    assert said["rows"] == expected.to_dicts()
+    (row,) = said["rows"]
+    assert {name: row[name] for name in expected.measures} == expected.measures
+    assert said["differences"] == []
     assert any("also trained on" in note for note in said["notes"])
+    lines = answer("evaluate", biased_folder, csv_files / "ratings.csv").splitlines()
+    assert lines[0] == f"biased on {len(ratings):,} test rows"
+    assert [line.split()[0] for line in lines[2:]][: len(expected)] == list(expected.measures)
+
+
+def test_lists_of_another_length_and_another_bar(biased_folder: Path, csv_files: Path) -> None:
+    options = ("--k", 3, "--relevant-from", 2, "--json")
+    said = json.loads(answer("evaluate", biased_folder, csv_files / "ratings.csv", *options))
+    ratings = tm.read_ratings(csv_files / "ratings.csv")
+    expected = tm.evaluate(tm.load(biased_folder), ratings, k=3, relevant_from=2)
+    assert said["rows"][0]["ndcg@3"] == expected.measures["ndcg@3"]
+    assert any("rated 2 or higher" in note for note in said["notes"])
 
 
 def test_evaluate_several_models_best_first(fitted: Callable[[str], Path], csv_files: Path) -> None:
@@ -26,6 +40,8 @@ def test_evaluate_several_models_best_first(fitted: Callable[[str], Path], csv_f
     said = json.loads(answer("evaluate", *folders, csv_files / "ratings.csv", "--json"))
     errors = [row["rmse"] for row in said["rows"]]
     assert len(errors) == 3
+    assert len(said["differences"]) == 5  # biases have the smallest error, biased the best lists
+    assert {one["measure"] for one in said["differences"]} == {"rmse", "ndcg@10"}
     assert errors == sorted(errors)
     assert said["rows"][-1]["model"] == "mean"
     text = answer("evaluate", *folders, csv_files / "ratings.csv")
@@ -116,3 +132,28 @@ def test_a_database_is_read_by_its_address(csv_files: Path, tmp_path: Path) -> N
     good = json.loads(answer("audit", address, "--query", query, "--json"))
     assert int(good["rows"][0]["value"].replace(",", "")) == sum(row["rating"] > 4 for row in rows)
     assert "has the table stars, and not exactly one is called" in run("audit", address).stderr
+
+
+def test_compare_fits_the_named_recipes_and_the_baselines(csv_files: Path, tmp_path: Path) -> None:
+    picture = tmp_path / "differences.svg"
+    options = ("--models", "biases,mean", "--seeds", 1, "--k", 3, "--seed", 7)
+    result = run("compare", csv_files / "ratings.csv", *options, "--json", "--plot", picture)
+    said = json.loads(result.stdout)
+    split = tm.split.random(tm.read_ratings(csv_files / "ratings.csv"), 0.2, seed=7)
+    expected = tm.compare_recipes([tm.BiasesOnly(), tm.GlobalMean()], split, seeds=(7,), k=3)
+    errors = {row["model"]: row["rmse"] for row in said["rows"]}
+    assert errors == {one.model: one.rmse for one in expected.evaluations}
+    assert said["notes"][0] == expected.verdicts[0]
+    assert len(said["differences"]) == len(expected.differences or ())
+    assert "biases, seed 7" in result.stderr
+    assert picture.read_text().startswith("<?xml")
+    text = answer("compare", csv_files / "ratings.csv", *options, "--folds", 2)
+    assert "2 splits" in text
+    assert "better by" in text
+
+
+def test_compare_refuses_names_it_does_not_know(csv_files: Path) -> None:
+    for wrong, said in (("biases,nobody", "'nobody' is none of"), (",", "at least one name")):
+        result = run("compare", csv_files / "ratings.csv", "--models", wrong)
+        assert result.exit_code == 2
+        assert said in result.stderr

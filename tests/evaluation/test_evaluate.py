@@ -1,27 +1,21 @@
+"""What is said of one model on test ratings."""
+
+from __future__ import annotations
+
+import json
+
 import numpy as np
 import pytest
-from sklearn.metrics import mean_absolute_error, mean_squared_error
 
 import tastemap as tm
-from tastemap import metrics
 from tastemap.data.ratings import Ratings
+from tastemap.data.splits import Split
 from tastemap.errors import DataError
+from tastemap.evaluation.evaluate import Evaluation
+from tastemap.recommender import Recommender
 from tests.conftest import make_ratings
+from tests.explanation.worlds import posterior_model, recommender
 from tests.test_recommender import with_factors
-
-
-def test_metrics_agree_with_scikit_learn() -> None:
-    random = np.random.default_rng(0)
-    actual = random.normal(size=500).astype(np.float32)
-    predicted = random.normal(size=500).astype(np.float32)
-    assert metrics.mse(actual, predicted) == pytest.approx(mean_squared_error(actual, predicted))
-    assert metrics.rmse(actual, predicted) ** 2 == pytest.approx(metrics.mse(actual, predicted))
-    assert metrics.mae(actual, predicted) == pytest.approx(mean_absolute_error(actual, predicted))
-
-
-def test_metrics_of_nothing_are_not_numbers() -> None:
-    nothing = np.zeros(0, np.float32)
-    assert all(np.isnan(f(nothing, nothing)) for f in (metrics.mse, metrics.rmse, metrics.mae))
 
 
 def test_an_evaluation_is_of_what_users_get(small: Ratings) -> None:
@@ -49,23 +43,56 @@ def test_ids_are_matched_by_name_not_by_code(small: Ratings) -> None:
     assert result.overlap == 2
 
 
-def test_a_comparison_puts_the_best_first(small: Ratings) -> None:
-    mean, biases = tm.GlobalMean().fit(small), tm.BiasesOnly().fit(small)
-    table = tm.compare([mean, biases], small)
-    assert [one.model for one in table.evaluations] == ["biases", "mean"]
-    assert table.to_dicts()[0]["rmse"] == tm.evaluate(biases, small).rmse
-    assert table.to_dicts()[1]["mse"] == pytest.approx(np.var(small.values), rel=1e-5)
+def test_an_evaluation_shows_every_measure_and_what_it_was_taken_on(small: Ratings) -> None:
+    model = recommender(posterior_model(small, 2), small)
+    test = make_ratings([(10, 4, 5.0), (20, 5, 1.0), (60, 2, 4.0), (60, 3, 2.0)])
+    found = tm.evaluate(model, test, k=(1, 2), name="mine")
+    rows = {row["measure"]: row["value"] for row in found.to_dicts()}
+    assert list(rows)[:7] == ["rmse", "mse", "mae", "r2", "concordance", "log_likelihood", "inside"]
+    assert {"ndcg@1", "ndcg@2", "auc", "novelty@2", "diversity@2"} <= set(rows)
+    assert rows["inside"] == tm.coverage(model, test).share
+    assert str(found).startswith("mine on 4 test rows\n")
+    assert "4 rows tested, all of users and items with training ratings" in found.notes
+    assert "lists of 2 users against 2 relevant test rows" in str(found)
+    assert tm.evaluate(model, test, k=None, level=None).measures.keys() == {
+        "rmse", "mse", "mae", "r2", "concordance",
+    }  # fmt: skip
 
 
-def test_models_may_be_given_names(small: Ratings) -> None:
-    two = {"mild": tm.BiasesOnly(), "strict": tm.BiasesOnly(user_damping=100, item_damping=100)}
-    table = tm.compare({name: recipe.fit(small) for name, recipe in two.items()}, small)
-    assert [one.model for one in table.evaluations] == ["mild", "strict"]
+def test_an_evaluation_survives_being_written_as_json(small: Ratings) -> None:
+    model = recommender(posterior_model(small, 2), small)
+    test = make_ratings([(10, 4, 5.0), (60, 2, 4.0)])
+    found = tm.evaluate(model, test, k=(1, 2))
+    assert Evaluation.from_json(json.loads(json.dumps(found.to_json()))) == found
+
+
+def test_test_ratings_older_than_training_ratings_are_counted() -> None:
+    train = make_ratings([(1, 1, 3.0), (1, 2, 4.0), (2, 1, 5.0)], times=[10, 20, 40])
+    rows = [(1, 1, 4.0), (1, 2, 4.0), (2, 1, 4.0), (3, 1, 4.0), (3, 2, 4.0)]
+    test = make_ratings(list(rows), times=[15, 30, 50, 30, 60])
+    found = tm.evaluate(tm.BiasesOnly().fit(train), test)
+    assert (found.before_own, found.before_any) == (1, 3)
+    assert "20.0% of rows are older than a training rating of the same user, 60.0%" in str(found)
+    later = tm.evaluate(tm.BiasesOnly().fit(train), test.take(np.array([2, 4])))
+    assert (later.before_own, later.before_any) == (0, 0)
+    assert "leaks" not in str(later)
+    undated = tm.evaluate(tm.BiasesOnly().fit(train), make_ratings([(1, 1, 3.0)]))
+    assert undated.before_any is None
+    assert "not known whether the split leaks time" in str(undated)
 
 
 def test_nothing_to_test_on_is_an_error(small: Ratings) -> None:
     model = tm.GlobalMean().fit(small)
     with pytest.raises(DataError, match="no ratings to test on"):
         tm.evaluate(model, small.take(np.zeros(0, np.int64)))
-    with pytest.raises(DataError, match="no models to compare"):
-        tm.compare([], small)
+
+
+def test_measures_of_the_bundled_ratings_lie_in_a_band(
+    bayesian: Recommender, notebook_split: Split
+) -> None:
+    found = tm.evaluate(bayesian, notebook_split.valid).measures
+    assert 0.34 <= found["r2"] <= 0.39
+    assert 0.69 <= found["concordance"] <= 0.72
+    assert -1.25 <= found["log_likelihood"] <= -1.18
+    assert 0.06 <= found["ndcg@10"] <= 0.11
+    assert 0.74 <= found["auc"] <= 0.79

@@ -327,6 +327,18 @@ def test_without_validation_ratings_the_errors_of_fitting_are_shown(
     assert "baseline" not in found.one("accuracy").text
 
 
+def test_a_comparison_of_recipes_is_shown_as_it_is(parts: Split, tmp_path: Path) -> None:
+    compared = tm.compare_recipes({"mine": tm.BiasesOnly()}, parts, seeds=(0,), k=3)
+    found = write(tmp_path, models=made(parts.train), comparison=compared)
+    section = found.one("accuracy")
+    names = [row.all("th")[0].text for row in section.all("tr")[1:]]
+    assert len(names) == len(compared)
+    assert "mine baseline" in names
+    assert "nDCG@3" in section.text
+    for verdict in compared.verdicts:
+        assert verdict in section.text
+
+
 def test_models_that_were_never_measured_are_not_compared(parts: Split, tmp_path: Path) -> None:
     found = write(tmp_path, models=made(parts.train))
     assert "were not compared" in found.one("accuracy").text

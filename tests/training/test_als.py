@@ -19,7 +19,7 @@ from tastemap.data.ratings import Ratings
 from tastemap.data.splits import Split
 from tastemap.data.vocabulary import Vocabulary
 from tastemap.errors import ConfigError, TrainingError
-from tastemap.metrics import mse
+from tastemap.metrics.rating import mse
 from tastemap.models.factors import FactorModel
 from tastemap.training import rows
 from tastemap.training.als import AlsSettings, fit_als

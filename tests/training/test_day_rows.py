@@ -17,7 +17,7 @@ from tastemap.data.ratings import Ratings
 from tastemap.data.synthetic import synthetic_ratings
 from tastemap.data.vocabulary import Vocabulary
 from tastemap.errors import ConfigError
-from tastemap.metrics import mse
+from tastemap.metrics.rating import mse
 from tastemap.models.posterior import PosteriorModel
 from tastemap.training.bayesian import BayesianMF
 from tastemap.training.day_rows import DayRows

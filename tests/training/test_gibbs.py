@@ -17,7 +17,7 @@ from tastemap.data.ratings import Ratings
 from tastemap.data.synthetic import SyntheticModel, SyntheticRatings, synthetic_ratings
 from tastemap.data.vocabulary import Vocabulary
 from tastemap.errors import ConfigError, MissingExtraError
-from tastemap.metrics import mse, rmse
+from tastemap.metrics.rating import mse, rmse
 from tastemap.models.posterior import PosteriorModel
 from tastemap.training import hyperpriors
 from tastemap.training.bayesian import BayesianMF

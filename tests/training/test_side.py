@@ -11,7 +11,7 @@ from tastemap.data.catalog import Catalog
 from tastemap.data.ratings import Ratings
 from tastemap.data.synthetic import synthetic_ratings
 from tastemap.data.vocabulary import Vocabulary
-from tastemap.metrics import mse
+from tastemap.metrics.rating import mse
 from tastemap.training import hyperpriors, kernels, side
 from tastemap.training.gibbs import GibbsSettings, fit_gibbs
 from tastemap.training.hyperpriors import draw_coefficient_precision

@@ -16,6 +16,7 @@ from tastemap.cli.output import (
     Form,
     as_plain,
     audit_as_plain,
+    comparison_as_plain,
     form_of,
     say,
     show,
@@ -73,7 +74,7 @@ def demo(
                 "report": str(page),
                 "models": {name: str(_folder(out, name)) for name in fitted},
                 "audit": audit_as_plain(looked),
-                "comparison": as_plain(compared),
+                "comparison": comparison_as_plain(compared),
                 "lists": {name: as_plain(table) for name, table in lists.items()},
             }
         )

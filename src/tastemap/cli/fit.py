@@ -16,6 +16,7 @@ from tastemap.cli.output import (
     Form,
     as_plain,
     audit_as_plain,
+    comparison_as_plain,
     form_of,
     say,
     show,
@@ -109,7 +110,7 @@ def fit(
     read = reading.read(ratings)
     for note in read.notes:
         say(note)
-    parts = _split(read, split, valid_fraction, seed)
+    parts = divide(read, split, valid_fraction, seed) if valid_fraction else None
     train, valid = (parts.train, parts.valid) if parts else (read, None)
     looked = tm.audit(read, factors=getattr(recipe, "factors", 50))
     if form is Form.TABLE:
@@ -138,7 +139,7 @@ def fit(
                 "split": parts.description if parts else None,
                 "audit": audit_as_plain(looked),
                 "history": as_plain(fitted.history),
-                "comparison": as_plain(compared) if compared else None,
+                "comparison": comparison_as_plain(compared) if compared else None,
             }
         )
     else:
@@ -187,9 +188,8 @@ def update(
     tell(f"saved in {out}", "bold")
 
 
-def _split(ratings: Ratings, how: HowToSplit, fraction: float, seed: int) -> Split | None:
-    if not fraction:
-        return None
+def divide(ratings: Ratings, how: HowToSplit, fraction: float, seed: int) -> Split:
+    """Divide ratings in one of the ways to."""
     if how is HowToSplit.RANDOM:
         return tm.split.random(ratings, valid_fraction=fraction, seed=seed)
     if how is HowToSplit.PER_USER:

@@ -1,4 +1,4 @@
-"""The verbs that measure: evaluate, audit."""
+"""The verbs that measure: evaluate, compare, audit."""
 
 from __future__ import annotations
 
@@ -8,19 +8,31 @@ from typing import Annotated
 import typer
 
 import tastemap as tm
-from tastemap.cli.options import RatingsSource, Reading, spread
+from tastemap.cli.fit import HowToSplit, divide
+from tastemap.cli.options import ModelName, RatingsSource, Reading, Seed, spread
 from tastemap.cli.output import (
     AsCsv,
     AsJson,
     Form,
     as_plain,
     audit_as_plain,
+    comparison_as_plain,
     form_of,
     say,
     show,
     show_json,
     tell,
 )
+from tastemap.cli.parsing import make_recipe, model_names
+
+Length = Annotated[int, typer.Option("--k", min=1, help="Length of the lists to measure.")]
+RelevantFrom = Annotated[
+    float | None,
+    typer.Option(
+        help="Ratings from this on are what lists should hold; if not given, the upper quarter of "
+        "the scale."
+    ),
+]
 
 
 @spread
@@ -30,13 +42,16 @@ def evaluate(
     ],
     ratings: RatingsSource,
     reading: Reading,
+    k: Length = 10,
+    relevant_from: RelevantFrom = None,
     as_json: AsJson = False,
     as_csv: AsCsv = False,
 ) -> None:
     """Measure models on ratings, best first.
 
-    Give ratings the models were not trained on; those they were are counted and reported. For
-    models that know how sure they are, also how many ratings lie inside their intervals.
+    Says which differ by more than luck. Give ratings the models were not trained on; those they
+    were are counted and reported. For models that know how sure they are, also how many ratings
+    lie inside their intervals.
     """
     from tastemap.models.posterior import PosteriorModel
 
@@ -49,20 +64,86 @@ def evaluate(
     test = reading.read(ratings)
     for note in test.notes:
         say(note)
-    comparison = tm.compare(compared, test)
+    comparison = tm.compare(compared, test, k=k, relevant_from=relevant_from)
     coverages = {
         name: tm.coverage(model, test, name=name)
         for name, model in compared.items()
         if isinstance(model.model, PosteriorModel) and form is not Form.CSV
     }
-    if form is Form.JSON and coverages:
+    if form is Form.JSON:
         covered = {name: as_plain(one) for name, one in coverages.items()}
-        show_json({**as_plain(comparison), "coverage": covered})
+        show_json({**comparison_as_plain(comparison), **({"coverage": covered} if covered else {})})
         return
-    show(comparison, form)
+    if form is Form.TABLE and len(comparison) == 1:
+        show(comparison.evaluations[0])
+    else:
+        show(comparison, form)
     for one in coverages.values():
         tell("")
         show(one)
+
+
+@spread
+def compare(
+    ratings: RatingsSource,
+    reading: Reading,
+    models: Annotated[
+        str,
+        typer.Option(
+            "--models",
+            "-m",
+            metavar="NAMES",
+            help="What to fit, with commas between; the baselines come by themselves.",
+        ),
+    ] = "biased,bayesian",
+    split: Annotated[
+        HowToSplit, typer.Option(help="How ratings are kept back to measure on.")
+    ] = HowToSplit.RANDOM,
+    valid_fraction: Annotated[float, typer.Option(min=0, help="Share of ratings kept back.")] = 0.2,
+    folds: Annotated[
+        int | None,
+        typer.Option(min=2, help="Keep back each rating once, in this many splits, instead."),
+    ] = None,
+    seeds: Annotated[int, typer.Option(min=1, help="How often each is fitted.")] = 3,
+    k: Length = 10,
+    relevant_from: RelevantFrom = None,
+    seed: Seed = 42,
+    plot: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="Draw how much better than the baseline each is."),
+    ] = None,
+    as_json: AsJson = False,
+    as_csv: AsCsv = False,
+) -> None:
+    """Fit models and baselines, and say which is better.
+
+    All are fitted on the same ratings, several times, and measured on the rest; how sure the
+    answer is, is said as well. Nothing is saved.
+    """
+    form = form_of(as_json, as_csv)
+    recipes = [make_recipe(ModelName(name), []) for name in model_names(models)]
+    read = reading.read(ratings)
+    for note in read.notes:
+        say(note)
+    found = tm.compare_recipes(
+        recipes,
+        tm.split.k_fold(read, folds, seed) if folds else divide(read, split, valid_fraction, seed),
+        seeds=range(seed, seed + seeds),
+        k=k,
+        relevant_from=relevant_from,
+        on_fit=say,
+    )
+    if plot is not None:
+        tm.plots.save(tm.plots.differences(found), plot)
+    if form is Form.JSON:
+        show_json(comparison_as_plain(found))
+        return
+    show(found, form)
+    if form is Form.TABLE and found.differences is not None:
+        tell("")
+        show(found.differences)
+    if plot is not None:
+        say(f"written to {plot}")
 
 
 @spread

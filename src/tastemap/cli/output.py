@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from tastemap.data.audit import Audit
+    from tastemap.evaluation.compare import Comparison
     from tastemap.tables import Table
 
 COMMAND = "tastemap.command"
@@ -74,6 +75,12 @@ def as_plain(table: Table) -> dict[str, Any]:
 def audit_as_plain(audit: Audit) -> dict[str, Any]:
     """An audit as plain values: rows that also have each finding as a number."""
     return {"rows": audit.to_dict()["findings"], "notes": list(audit.notes)}
+
+
+def comparison_as_plain(comparison: Comparison) -> dict[str, Any]:
+    """A comparison as plain values: its rows, and how models differ."""
+    found = comparison.differences
+    return {**as_plain(comparison), "differences": found.to_dicts() if found else []}
 
 
 def tell(text: str, style: str = "") -> None:

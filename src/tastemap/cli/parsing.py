@@ -114,6 +114,24 @@ def _typed(text: str, hint: Any, between: str = _BETWEEN) -> Any:
     return text
 
 
+def model_names(text: str) -> list[str]:
+    """Names of recipes with commas between, each once.
+
+    Raises:
+        typer.BadParameter: there is none, or one is not a recipe's.
+    """
+    names = list(dict.fromkeys(part.strip() for part in text.split(",") if part.strip()))
+    known = [name.value for name in ModelName]
+    for name in names:
+        if name not in known:
+            raise typer.BadParameter(
+                f"{name!r} is none of {', '.join(known)}", param_hint="--models"
+            )
+    if not names:
+        raise typer.BadParameter("give at least one name", param_hint="--models")
+    return names
+
+
 def named_users(recommender: Recommender, texts: list[str]) -> list[int | str]:
     """Users as typed, in the type of the raw ids."""
     return [recommender.ratings.user_ids.parse(text) for text in texts]

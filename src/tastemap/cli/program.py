@@ -82,6 +82,7 @@ for _verb in (
     share.crosstab,
     share.report,
     measure.evaluate,
+    measure.compare,
     measure.audit,
     data.data,
 ):

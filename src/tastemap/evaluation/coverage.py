@@ -10,7 +10,8 @@ import numpy as np
 from tastemap.arrays import AnyArray, Float64s, Int64s, Mask
 from tastemap.data.ratings import Ratings
 from tastemap.errors import DataError
-from tastemap.evaluation.evaluate import by_day_said, codes_of, count_seen
+from tastemap.evaluation.evaluate import by_day_said, codes_of
+from tastemap.evaluation.lists import seen_rows
 from tastemap.models.calibration import BINS, bins_of
 from tastemap.tables import Table
 
@@ -173,7 +174,7 @@ def coverage(
         user_ranges=_ranges(user_bins, train.user_counts),
         item_ranges=_ranges(item_bins, train.item_counts),
         without_interval=int(np.sum(~own)),
-        overlap=count_seen(train, users, items),
+        overlap=int(seen_rows(train, users, items).sum()),
         by_day=None if pairs.by_day is None else int(pairs.by_day.sum()),
     )
 

@@ -1,110 +1,144 @@
-"""How far predictions are from ratings the model has not seen."""
+"""How good a model is on ratings it has not seen: the ratings it predicts, the lists it gives."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 
-from tastemap import metrics
-from tastemap.arrays import Codes
+from tastemap.arrays import AnyArray, Codes, Float64s
 from tastemap.data.ratings import Ratings
 from tastemap.data.vocabulary import Vocabulary
 from tastemap.errors import DataError
-from tastemap.results import SOURCES
+from tastemap.evaluation.lists import ListMeasures, rank, seen_rows
+from tastemap.metrics import rating
+from tastemap.models.posterior import PosteriorModel
+from tastemap.results import GLOBAL_MEAN, ITEM_BIAS, MODEL, SOURCES, USER_BIAS
 from tastemap.tables import Table
 
 if TYPE_CHECKING:
     from tastemap.recommender import Recommender
 
+RATING_MEASURES = ("rmse", "mse", "mae", "r2", "concordance", "log_likelihood", "inside")
+"""Measures of predicted ratings, in the order they are shown."""
+_LABELS = {"rmse": "RMSE", "mse": "MSE", "mae": "MAE", "ndcg": "nDCG", "map": "MAP", "mrr": "MRR"}
+
 
 @dataclass(frozen=True, kw_only=True)
 class Evaluation(Table):
-    """Errors of one model on test ratings.
+    """How good one model is on test ratings; a measure that makes no sense for it is None.
 
     Attributes:
         model: name of the recipe, or what the caller called the model.
+        recipe: name of the recipe.
         rows: ratings tested, n.
         rmse, mae: in units of the ratings, of predictions clipped to the scale.
         mse: squared units.
+        r2: share of the variance of the test ratings that is explained.
+        concordance: fraction of pairs of ratings of one user that are told in the right order.
+        log_likelihood: mean log density of the ratings, in nats; of models with a distribution.
+        inside: share of the ratings inside their interval (see `tastemap.coverage`).
+        level: share the intervals are to hold.
         made_from: rows by what they were predicted from (`tastemap.results.SOURCES`).
         overlap: test rows that are also training rows: a model has seen these.
+        before_own: test rows older than a training rating of the same user; None without times.
+        before_any: test rows older than some training rating.
         fit_seconds: wall time of training.
         by_day: test rows predicted by what the user was like on the day of the rating; None where
             the model's users are the same on all days, or the rows have no times.
+        lists: how good its lists are; None where they were not measured.
     """
 
     model: str
+    recipe: str = ""
     rows: int
-    rmse: float
-    mse: float
-    mae: float
+    rmse: float | None
+    mse: float | None
+    mae: float | None
+    r2: float | None = None
+    concordance: float | None = None
+    log_likelihood: float | None = None
+    inside: float | None = None
+    level: float | None = None
     made_from: dict[str, int]
     overlap: int
+    before_own: int | None = None
+    before_any: int | None = None
     fit_seconds: float
     by_day: int | None = None
+    lists: ListMeasures | None = None
+
+    @property
+    def measures(self) -> dict[str, float]:
+        """All measures that were taken, by name: of ratings first, then of lists."""
+        named = {name: getattr(self, name) for name in RATING_MEASURES}
+        found = {name: value for name, value in named.items() if value is not None}
+        return found | (dict(self.lists.measures) if self.lists else {})
 
     def columns(self) -> dict[str, list[Any]]:
-        """Model, RMSE, MSE, MAE, rows, fallbacks and seconds: one row."""
-        return _columns([self])
+        """Measure and value, one row a measure."""
+        return {"measure": list(self.measures), "value": list(self.measures.values())}
+
+    @property
+    def caption(self) -> str:
+        """What was measured, on how many rows."""
+        return f"{self.model} on {self.rows:,} test rows"
 
     @property
     def notes(self) -> list[str]:
-        """Rows that fell back, rows predicted by their day, a warning about rows seen before."""
-        return _notes([self])
+        """Rows that fell back, leaks of time, what lists were measured on, rows seen before."""
+        return notes([self])
 
     def to_json(self) -> dict[str, Any]:
         """The evaluation as plain values, for a manifest."""
         return asdict(self)
 
-
-@dataclass(frozen=True, kw_only=True)
-class Comparison(Table):
-    """Several models on the same test ratings, best first."""
-
-    evaluations: tuple[Evaluation, ...]
-
-    def columns(self) -> dict[str, list[Any]]:
-        """Model, RMSE, MSE, MAE, rows, fallbacks and seconds: one row a model."""
-        return _columns(self.evaluations)
-
-    @property
-    def notes(self) -> list[str]:
-        """Rows that fell back, rows predicted by their day, a warning about rows seen before."""
-        return _notes(self.evaluations)
+    @classmethod
+    def from_json(cls, stored: Mapping[str, Any]) -> Self:
+        """The evaluation that `to_json` gave."""
+        lists = stored.get("lists")
+        return cls(**{**stored, "lists": lists and ListMeasures.from_json(lists)})
 
 
-def _columns(evaluations: Sequence[Evaluation]) -> dict[str, list[Any]]:
-    return {
-        "model": [one.model for one in evaluations],
-        "rmse": [one.rmse for one in evaluations],
-        "mse": [one.mse for one in evaluations],
-        "mae": [one.mae for one in evaluations],
-        "rows": [one.rows for one in evaluations],
-        "fell_back": [one.rows - one.made_from[SOURCES[0]] for one in evaluations],
-        "fit_seconds": [round(one.fit_seconds, 2) for one in evaluations],
-    }
-
-
-def _notes(evaluations: Sequence[Evaluation]) -> list[str]:
-    notes = []
-    first = evaluations[0] if evaluations else None
-    if first is not None and first.rows > first.made_from[SOURCES[0]]:
+def notes(evaluations: Sequence[Evaluation]) -> list[str]:
+    """What there is to know of measurements on the same test ratings, one line each."""
+    if not evaluations:
+        return []
+    first = evaluations[0]
+    said = [f"{first.rows:,} rows tested, all of users and items with training ratings"]
+    if first.rows > first.made_from[SOURCES[0]]:
         parts = [f"{first.made_from[name]:,} from the {name}" for name in SOURCES[1:]]
         share = 1 - first.made_from[SOURCES[0]] / first.rows
-        notes.append(
-            f"{share:.1%} of rows have a user or item without training ratings: {', '.join(parts)}"
+        said = [
+            f"{first.rows:,} rows tested; {share:.1%} have a user or item without training "
+            f"ratings: {', '.join(parts)}"
+        ]
+    if first.before_any is None:
+        said.append("no times: it is not known whether the split leaks time")
+    elif first.before_any:
+        said.append(
+            f"the split leaks time: {_share(first.before_own, first.rows)} of rows are older than "
+            "a training rating of the same user, "
+            f"{_share(first.before_any, first.rows)} older than one of anybody"
         )
-    notes += [
+    if first.lists:
+        said += first.lists.notes
+    said += [
         f"{one.model}: {by_day_said(one.by_day)}" for one in evaluations if one.by_day is not None
     ]
-    return notes + [
+    return said + [
         f"{one.model}: {one.overlap:,} test rows were also trained on"
         for one in evaluations
         if one.overlap
     ]
+
+
+def label_of(measure: str) -> str:
+    """A measure as it is written: ``"ndcg@10"`` as ``"nDCG@10"``."""
+    name, at, k = measure.partition("@")
+    return _LABELS.get(name, name) + at + k
 
 
 def by_day_said(rows: int) -> str:
@@ -112,55 +146,143 @@ def by_day_said(rows: int) -> str:
     return f"{rows:,} rows by what the user was like that day, from training ratings of that day"
 
 
-def evaluate(model: Recommender, test: Ratings, *, name: str | None = None) -> Evaluation:
+def _share(rows: int | None, of: int) -> str:
+    return f"{(rows or 0) / of:.1%}"
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class Measured:
+    """An evaluation with what each user adds to it, for comparing models user by user.
+
+    Attributes:
+        evaluation: all users together.
+        sums: by name of a measure, of each test user what is averaged, and over how much:
+            ``"mse"`` squared errors and rows, ``"ndcg@10"`` values and lists, and so on. Each
+            of shape (n_users of the test ratings,).
+    """
+
+    evaluation: Evaluation
+    sums: Mapping[str, tuple[Float64s, Float64s]]
+
+
+def evaluate(
+    model: Recommender,
+    test: Ratings,
+    *,
+    name: str | None = None,
+    k: int | Iterable[int] | None = 10,
+    relevant_from: float | None = None,
+    level: float | None = 0.8,
+    sampled: int | None = None,
+) -> Evaluation:
     """Measure a model on ratings.
 
     Predictions are those users get: clipped to the scale, with the documented fallback where user
     or item has no training ratings. Ids need not be those of the training ratings. Where the model
     knows what users were like on single days, the times of the test ratings are made use of; the
-    result says for how many.
+    result says for how many. Lists hold items the user has not rated in training, ranked among all
+    such items (`tastemap.evaluation.lists`).
 
     Args:
         model: a fitted model.
         test: ratings it was not trained on.
         name: what to call the model; None for the name of its recipe.
+        k: lengths of the lists to measure; None: measure no lists.
+        relevant_from: a rating from which on an item should be in the list; None: the upper
+            quarter of the scale, which is 4 and 5 of five stars. Of interactions all are.
+        level: share of the ratings that intervals are to hold, of models that have any; None:
+            measure no intervals.
+        sampled: rank relevant items among this many items drawn at random instead of all. Faster,
+            but it can put the worse of two models first; a warning is logged.
 
     Raises:
         DataError: there are no test ratings.
+        ConfigError: a length, a level or a number of items is out of its range.
     """
+    return measure(
+        model, test, name=name, k=k, relevant_from=relevant_from, level=level, sampled=sampled
+    ).evaluation
+
+
+def measure(
+    model: Recommender,
+    test: Ratings,
+    *,
+    name: str | None = None,
+    k: int | Iterable[int] | None = 10,
+    relevant_from: float | None = None,
+    level: float | None = 0.8,
+    sampled: int | None = None,
+) -> Measured:
+    """As `evaluate`, with what each user adds."""
     if not len(test):
         raise DataError("there are no ratings to test on")
-    users, items = codes_of(test, model.ratings)
-    pairs = model.predict_codes(users, items, test.times)
-    counts = np.bincount(pairs.source, minlength=len(SOURCES))
-    return Evaluation(
+    train = model.ratings
+    users, items = codes_of(test, train)
+    errors, squares, by_day = _rating_errors(model, test, users, items, level)
+    sums: dict[str, tuple[Float64s, Float64s]] = {}
+    if squares is not None:
+        sums["mse"] = _by_user(test.users, squares, test.n_users)
+    ranked = None
+    if k is not None:
+        lengths = (k,) if isinstance(k, int) else tuple(k)
+        ranked = rank(
+            model, test, users, items, k=lengths, relevant_from=relevant_from, sampled=sampled
+        )
+    if ranked is not None:
+        for measured, each in ranked.each.items():
+            known = ~np.isnan(each)
+            sums[measured] = _by_user(ranked.users[known], each[known], test.n_users)
+    before_own, before_any = older(test, train, users)
+    evaluation = Evaluation(
         model=model.recipe.name if name is None else name,
+        recipe=model.recipe.name,
         rows=len(test),
-        rmse=metrics.rmse(test.values, pairs.values),
-        mse=metrics.mse(test.values, pairs.values),
-        mae=metrics.mae(test.values, pairs.values),
-        made_from={name: int(count) for name, count in zip(SOURCES, counts, strict=True)},
-        overlap=count_seen(model.ratings, users, items),
+        **errors,
+        made_from=_made_from(train, users, items),
+        overlap=int(seen_rows(train, users, items).sum()),
+        before_own=before_own,
+        before_any=before_any,
         fit_seconds=model.seconds,
-        by_day=None if pairs.by_day is None else int(pairs.by_day.sum()),
+        by_day=by_day,
+        lists=None if ranked is None else ranked.measures,
     )
+    return Measured(evaluation=evaluation, sums=sums)
 
 
-def compare(models: Sequence[Recommender] | Mapping[str, Recommender], test: Ratings) -> Comparison:
-    """Measure several models on the same ratings, best first.
+def _rating_errors(
+    model: Recommender, test: Ratings, users: Codes, items: Codes, level: float | None
+) -> tuple[dict[str, float | None], Float64s | None, int | None]:
+    """Measures of predicted ratings, squared errors of all rows, rows predicted by their day."""
+    if not (predicts_ratings(model) and test.explicit):
+        return {"rmse": None, "mse": None, "mae": None}, None, None
+    pairs = model.predict_codes(users, items, test.times)
+    errors: dict[str, float | None] = {
+        "rmse": rating.rmse(test.values, pairs.values),
+        "mse": rating.mse(test.values, pairs.values),
+        "mae": rating.mae(test.values, pairs.values),
+        "r2": _number(rating.r2(test.values, pairs.values)),
+        "concordance": _number(rating.concordance(test.users, test.values, pairs.values)),
+    }
+    if level is not None and isinstance(model.model, PosteriorModel):
+        interval = model.interval_codes(users, items, pairs, level, test.times)
+        own = np.isfinite(interval.low)
+        values = test.values[own]
+        inside = (interval.low[own] <= values) & (values <= interval.high[own])
+        deviation = interval.deviation[own]
+        errors["level"] = level
+        errors["inside"] = float(inside.mean()) if len(values) else None
+        errors["log_likelihood"] = _number(
+            rating.log_likelihood(values, pairs.unclipped[own], deviation)
+        )
+    squares = np.square(pairs.values.astype(np.float64) - test.values)
+    by_day = None if pairs.by_day is None else int(pairs.by_day.sum())
+    return errors, squares, by_day
 
-    Args:
-        models: fitted models; in a mapping, under the names they are to have.
-        test: ratings none was trained on.
 
-    Raises:
-        DataError: there are no models or no test ratings.
-    """
-    if not models:
-        raise DataError("there are no models to compare")
-    named = models.items() if isinstance(models, Mapping) else [(None, one) for one in models]
-    evaluations = [evaluate(model, test, name=name) for name, model in named]
-    return Comparison(evaluations=tuple(sorted(evaluations, key=lambda one: one.rmse)))
+def predicts_ratings(model: Recommender) -> bool:
+    """Whether the model's numbers are ratings, not only scores that rank items."""
+    return getattr(model.model, "predicts", "ratings") == "ratings"
 
 
 def codes_of(test: Ratings, train: Ratings) -> tuple[Codes, Codes]:
@@ -171,12 +293,41 @@ def codes_of(test: Ratings, train: Ratings) -> tuple[Codes, Codes]:
     )
 
 
-def count_seen(train: Ratings, users: Codes, items: Codes) -> int:
-    """How many of these pairs, in codes of the training ratings, are among them."""
-    # A pair as one number, so that they can be looked up.
-    width = np.int64(max(train.n_items, 1))
-    seen = np.isin(users * width + items, train.users * width + train.items)
-    return int(np.sum(seen & (users >= 0) & (items >= 0)))
+def older(test: Ratings, train: Ratings, users: Codes) -> tuple[int | None, int | None]:
+    """How many test rows are older than a training rating of the same user, and of anybody.
+
+    Args:
+        test: the test ratings.
+        train: the training ratings.
+        users: user of each test row in codes of the training ratings, -1 where unknown.
+    """
+    if test.times is None or train.times is None or not len(train):
+        return None, None
+    latest = np.full(train.n_users + 1, np.iinfo(np.int64).min)  # the last: of unknown users
+    np.maximum.at(latest, train.users, train.times)
+    return int(np.sum(test.times < latest[users])), int(np.sum(test.times < train.times.max()))
+
+
+def _made_from(train: Ratings, users: Codes, items: Codes) -> dict[str, int]:
+    """Rows by what is known of user and item: what a prediction of each is made from."""
+    user = (users >= 0) & (train.user_counts[users] > 0)
+    item = (items >= 0) & (train.item_counts[items] > 0)
+    source = np.where(
+        user, np.where(item, MODEL, USER_BIAS), np.where(item, ITEM_BIAS, GLOBAL_MEAN)
+    )
+    counts = np.bincount(source, minlength=len(SOURCES))
+    return {name: int(count) for name, count in zip(SOURCES, counts, strict=True)}
+
+
+def _by_user(users: Codes, values: AnyArray, n_users: int) -> tuple[Float64s, Float64s]:
+    """Sum of the values of each user, and their number, each of shape (n_users,)."""
+    counts = np.bincount(users, minlength=n_users).astype(np.float64)
+    sums = np.bincount(users, values.astype(np.float64), minlength=n_users)
+    return np.asarray(sums, np.float64), counts
+
+
+def _number(value: float) -> float | None:
+    return None if np.isnan(value) else value
 
 
 def _recode(codes: Codes, theirs: Vocabulary, ours: Vocabulary) -> Codes:

@@ -16,6 +16,8 @@ import numpy as np
 
 from tastemap.arrays import AnyArray, Float64s
 from tastemap.errors import DataError, require
+from tastemap.evaluation.compare import baseline_of, best_first
+from tastemap.evaluation.evaluate import label_of
 from tastemap.plots import labels
 from tastemap.plots.look import ACCENT, HIGH, INK, LINE, LOW, MUTED, PAPER, SERIES, styled
 from tastemap.plots.text import fonts, short
@@ -25,7 +27,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
     from matplotlib.text import Text
 
-    from tastemap.evaluation.evaluate import Comparison
+    from tastemap.evaluation.compare import Comparison
     from tastemap.explanation.biases import BiasRanking
     from tastemap.explanation.components import TasteMap
     from tastemap.explanation.crosstab import Crosstab
@@ -117,26 +119,83 @@ def learning_curve(
 
 
 @styled
-def comparison(comparison: Comparison, *, ax: Axes | None = None) -> Figure:
-    """The RMSE of each model as a dot, best on top; the axis does not begin at zero."""
-    evaluations = comparison.evaluations
-    if not evaluations:
-        raise DataError("there is no model to draw")
-    ax = ax or _axes(7.2, 0.9 + 0.42 * len(evaluations))
-    rows = -np.arange(len(evaluations))
-    errors = np.array([one.rmse for one in evaluations])
-    ax.hlines(rows, errors.min(), errors, color=LINE, linewidth=2)
-    ax.plot(errors, rows, "o", color=MUTED, markersize=8)
-    ax.plot(errors[:1], rows[:1], "o", color=ACCENT, markersize=8)
-    for row, error in zip(rows, errors, strict=True):
+def comparison(
+    comparison: Comparison, measure: str | None = None, *, ax: Axes | None = None
+) -> Figure:
+    """A measure of each model as a dot, best on top; the axis does not begin at zero.
+
+    Args:
+        comparison: the models.
+        measure: such as ``"rmse"`` or ``"ndcg@10"``; None: the first that is there of the two.
+        ax: draw into these axes.
+
+    Raises:
+        DataError: there is no model that was measured so.
+        MissingExtraError: matplotlib is not installed.
+    """
+    measure = measure or next(iter(comparison.compared_by), "rmse")
+    shown = best_first(comparison.evaluations, measure)
+    if not shown:
+        raise DataError(f"there is no model with {label_of(measure)} to draw")
+    ax = ax or _axes(7.2, 0.9 + 0.42 * len(shown))
+    rows = -np.arange(len(shown))
+    values = np.array([one.measures[measure] for one in shown])
+    ax.hlines(rows, values[0], values, color=LINE, linewidth=2)
+    ax.plot(values, rows, "o", color=MUTED, markersize=8)
+    ax.plot(values[:1], rows[:1], "o", color=ACCENT, markersize=8)
+    for row, value in zip(rows, values, strict=True):
         ax.annotate(
-            f"{error:.4f}", (error, row), (9, 0), textcoords="offset points", va="center", color=INK
+            f"{value:.4f}", (value, row), (9, 0), textcoords="offset points", va="center", color=INK
         )
-    spread = float(np.ptp(errors)) or 0.01
-    ax.set_xlim(errors.min() - 0.08 * spread, errors.max() + 0.2 * spread)
-    _rows(ax, rows, [one.model for one in evaluations])
-    ax.set_xlabel("RMSE on ratings not seen in training (smaller is better)")
+    spread = float(np.ptp(values)) or 0.01
+    ax.set_xlim(values.min() - 0.08 * spread, values.max() + 0.2 * spread)
+    _rows(ax, rows, [one.model for one in shown])
+    ax.set_xlabel(
+        f"{label_of(measure)} on ratings not seen in training ({_good(measure)} is better)"
+    )
     return _figure(ax)
+
+
+@styled
+def differences(
+    comparison: Comparison, measure: str | None = None, *, ax: Axes | None = None
+) -> Figure:
+    """How much better than the baseline each model is, with the interval of that.
+
+    Left of the line at zero it is worse; what is grey may be luck. Without a baseline among the
+    models, how much better than each of them the best is.
+
+    Args:
+        comparison: the models.
+        measure: as of `comparison`.
+        ax: draw into these axes.
+
+    Raises:
+        DataError: there are no two models to draw the difference of.
+        MissingExtraError: matplotlib is not installed.
+    """
+    measure = measure or next(iter(comparison.compared_by), "rmse")
+    base = baseline_of(comparison.evaluations, measure)
+    found = comparison.differences.each if comparison.differences else ()
+    shown = [one for one in found if one.measure == measure]
+    shown = [one for one in shown if base is None or one.against == base.model]
+    if not shown:
+        raise DataError(f"there are no two models with {label_of(measure)} to draw")
+    ax = ax or _axes(7.2, 0.9 + 0.42 * len(shown))
+    rows = -np.arange(len(shown))
+    ax.axvline(0, color=LINE, linewidth=1)
+    for row, one in zip(rows, shown, strict=True):
+        colour = MUTED if not one.sure else ACCENT if one.better_by > 0 else HIGH
+        ax.hlines(row, one.low, one.high, color=colour, linewidth=2)
+        ax.plot([one.better_by], [row], "o", color=colour, markersize=7)
+    _rows(ax, rows, [one.model if base else one.against for one in shown])
+    than = f"than {base.model}" if base else f"{shown[0].model} is"
+    ax.set_xlabel(f"how much better {than} by {label_of(measure)} (lines: 95 % intervals)")
+    return _figure(ax)
+
+
+def _good(measure: str) -> str:
+    return "smaller" if measure == "rmse" else "larger"
 
 
 @styled

@@ -15,6 +15,7 @@ from tastemap.errors import DataError, require
 if TYPE_CHECKING:
     from tastemap.data.ratings import Ratings
     from tastemap.data.splits import Split
+    from tastemap.evaluation.compare import Comparison
     from tastemap.plots import LearningRates
     from tastemap.recommender import Recommender
 
@@ -27,6 +28,7 @@ def write_report(
     split: Split | None = None,
     valid: Ratings | None = None,
     learning_rates: LearningRates | Mapping[str, LearningRates] | None = None,
+    comparison: Comparison | None = None,
     commands: Sequence[str] = (),
     title: str | None = None,
 ) -> Path:
@@ -41,6 +43,8 @@ def write_report(
         valid: ratings to compare the models on, instead of those of ``split``. With neither, the
             errors measured when the models were fitted are shown.
         learning_rates: what the learning-rate finder found, or several such by name.
+        comparison: what `tastemap.compare_recipes` gave, to be shown instead of a comparison of
+            these models.
         commands: the commands that made the models and this report, one a line of each.
         title: heading of the report.
 
@@ -75,6 +79,7 @@ def write_report(
             learning_rates=learning_rates,
             commands=tuple(commands),
             title=title,
+            comparison=comparison,
         )
     )
     path = Path(path)

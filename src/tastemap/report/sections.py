@@ -17,7 +17,8 @@ import numpy as np
 
 from tastemap import plots
 from tastemap.data.audit import audit
-from tastemap.evaluation.evaluate import Comparison, Evaluation, evaluate
+from tastemap.evaluation.compare import ALL_BASELINES, Comparison, baseline_of, best_first, compare
+from tastemap.evaluation.evaluate import Evaluation, label_of
 from tastemap.report import certainty, numbers, reading
 from tastemap.report.map_data import map_data
 from tastemap.report.svg import inline
@@ -42,6 +43,7 @@ class Inputs:
     Attributes:
         models: by the name each has in the report.
         split: how the ratings were divided, in words; empty if that is not known.
+        comparison: what to show instead of comparing the models on ``valid``.
     """
 
     models: Mapping[str, Recommender]
@@ -51,6 +53,7 @@ class Inputs:
     learning_rates: LearningRates | Mapping[str, LearningRates] | None
     commands: tuple[str, ...]
     title: str | None
+    comparison: Comparison | None = None
 
 
 def named(models: Sequence[Recommender]) -> dict[str, Recommender]:
@@ -91,22 +94,22 @@ def gather(inputs: Inputs) -> dict[str, Any]:
 
 
 def _comparison(inputs: Inputs) -> Comparison | None:
-    """Errors of the models and of the two baselines, best first."""
+    """The models and the baselines, best first."""
+    if inputs.comparison is not None:
+        return inputs.comparison
     if inputs.valid is not None and len(inputs.valid):
-        measured = {name: evaluate(model, inputs.valid) for name, model in inputs.models.items()}
-        train = next(iter(inputs.models.values())).ratings
-        kinds = {type(model.recipe) for model in inputs.models.values()}
+        models = dict(inputs.models)
+        train = next(iter(models.values())).ratings
+        kinds = {type(model.recipe) for model in models.values()}
         for baseline in (BiasesOnly, GlobalMean):
             if baseline not in kinds:
-                measured[baseline.__name__] = evaluate(baseline().fit(train), inputs.valid)
-    else:
-        measured = {
-            name: model.evaluation for name, model in inputs.models.items() if model.evaluation
-        }
-        if not measured or len({one.rows for one in measured.values()}) > 1:
-            return None
+                models[baseline.__name__] = baseline().fit(train)
+        return compare(models, inputs.valid)
+    measured = {name: model.evaluation for name, model in inputs.models.items() if model.evaluation}
+    if not measured or len({one.rows for one in measured.values()}) > 1:
+        return None
     renamed = [dataclasses.replace(one, model=name) for name, one in measured.items()]
-    return Comparison(evaluations=tuple(sorted(renamed, key=lambda one: one.rmse)))
+    return Comparison(evaluations=tuple(best_first(renamed)))
 
 
 def _best_first(inputs: Inputs, comparison: Comparison | None) -> list[str]:
@@ -117,12 +120,8 @@ def _best_first(inputs: Inputs, comparison: Comparison | None) -> list[str]:
     )
 
 
-def _is_baseline(name: str) -> bool:
-    return name in (BiasesOnly.__name__, GlobalMean.__name__)
-
-
-def _baseline(comparison: Comparison) -> Evaluation | None:
-    return next((one for one in comparison.evaluations if one.model == BiasesOnly.__name__), None)
+def _is_baseline(one: Evaluation) -> bool:
+    return one.recipe in ALL_BASELINES
 
 
 def _summary(
@@ -143,31 +142,8 @@ def _summary(
         "read_from": read_from,
     }
     if comparison is not None:
-        own = [name for name in inputs.models if not _is_baseline(name)] or list(inputs.models)
-        best = next(one for one in comparison.evaluations if one.model in own)
-        biases = _baseline(comparison)
-        summary |= {
-            "best": best.model,
-            "n_models": len(own),
-            "rows": numbers.count(best.rows),
-            "rmse": numbers.decimal(best.rmse),
-            "mae": numbers.decimal(best.mae, 2),
-        }
-        if not isinstance(covered, str) and covered.model == best.model:
-            summary |= {
-                "level": numbers.percent(covered.level, 0),
-                "share_inside": numbers.percent(covered.share),
-            }
-        summary["facts"].append(("best RMSE", numbers.decimal(best.rmse)))
-        if biases and biases.model != best.model:
-            gain = 1 - best.rmse / biases.rmse
-            summary |= {
-                "biases_rmse": numbers.decimal(biases.rmse),
-                "gain": numbers.percent(abs(gain)),
-                "better": gain > 0,
-            }
-            word = "better" if gain > 0 else "worse"
-            summary["facts"].append((f"{word} than biases only", numbers.percent(abs(gain))))
+        summary |= _best(comparison, covered)
+        summary["facts"] += summary.pop("more_facts", [])
     if components is not None:
         summary |= {
             "share": numbers.percent(components[0].share, 0),
@@ -176,36 +152,84 @@ def _summary(
     return summary
 
 
+def _best(comparison: Comparison, covered: Coverage | str) -> dict[str, Any]:
+    """The best model that is no baseline, and what it gains over biases alone."""
+    rated = [one for one in comparison.evaluations if one.rmse is not None]
+    own = [one for one in rated if not _is_baseline(one)] or rated
+    if not own:
+        return {"verdicts": comparison.verdicts} if comparison.verdicts else {}
+    best, biases = own[0], baseline_of(rated, "rmse")
+    assert best.rmse is not None and best.mae is not None  # noqa: PT018, S101
+    found: dict[str, Any] = {
+        "best": best.model,
+        "n_models": len(own),
+        "rows": numbers.count(best.rows),
+        "rmse": numbers.decimal(best.rmse),
+        "mae": numbers.decimal(best.mae, 2),
+        "more_facts": [("best RMSE", numbers.decimal(best.rmse))],
+    }
+    if not isinstance(covered, str) and covered.model == best.model:
+        found |= {
+            "level": numbers.percent(covered.level, 0),
+            "share_inside": numbers.percent(covered.share),
+        }
+    if biases and biases.rmse and biases.recipe == BiasesOnly.name and biases is not best:
+        gain = 1 - best.rmse / biases.rmse
+        found |= {
+            "biases_rmse": numbers.decimal(biases.rmse),
+            "gain": numbers.percent(abs(gain)),
+            "better": gain > 0,
+        }
+        word = "better" if gain > 0 else "worse"
+        found["more_facts"].append((f"{word} than biases only", numbers.percent(abs(gain))))
+    return found
+
+
 def _accuracy(inputs: Inputs, comparison: Comparison | None) -> dict[str, Any] | str:
     if comparison is None:
         return (
             "The models were not compared: no validation ratings were given, and they were not "
             "all measured on the same ratings when they were fitted."
         )
-    biases = _baseline(comparison)
-    errors = [one.rmse for one in comparison.evaluations]
-    low, spread = min(errors), (max(errors) - min(errors)) or 1.0
+    biases = next((one for one in comparison.evaluations if one.recipe == BiasesOnly.name), None)
+    errors = [one.rmse for one in comparison.evaluations if one.rmse is not None]
+    low, spread = min(errors, default=0.0), (max(errors, default=0) - min(errors, default=0)) or 1.0
+    lists = next((name for name in comparison.main_measures if name.startswith("ndcg@")), "")
+
+    def against(one: Evaluation) -> str:
+        if not (biases and biases.rmse and one.rmse) or one is biases:
+            return "–"
+        return numbers.percent(one.rmse / biases.rmse - 1, sign=True)
+
+    def place(one: Evaluation) -> float | None:
+        return None if one.rmse is None else 8 + 144 * (one.rmse - low) / spread
+
     return {
         "rows": [
             {
                 "model": one.model,
-                "baseline": _is_baseline(one.model),
-                "rmse": numbers.decimal(one.rmse, 4),
-                "place": 8 + 144 * (one.rmse - low) / spread,
-                "against": numbers.percent(one.rmse / biases.rmse - 1, sign=True)
-                if biases and one is not biases
-                else "–",
-                "mae": numbers.decimal(one.mae, 4),
+                "baseline": _is_baseline(one),
+                "rmse": _decimal(one.rmse),
+                "place": place(one),
+                "against": against(one),
+                "mae": _decimal(one.mae),
+                "ndcg": _decimal(one.measures.get(lists)),
                 "seconds": numbers.seconds(one.fit_seconds),
             }
             for one in comparison.evaluations
         ],
         "against": biases is not None,
-        "baseline": None if biases is None else 8 + 144 * (biases.rmse - low) / spread,
+        "lists": label_of(lists) if lists else "",
+        "baseline": None if biases is None else place(biases),
         "tested": numbers.count(comparison.evaluations[0].rows),
-        "notes": list(comparison.notes),
+        "verdicts": comparison.verdicts,
+        "notes": [note for note in comparison.notes if note not in comparison.verdicts],
         "split": inputs.split,
     }
+
+
+def _decimal(value: float | None) -> str:
+    return "–" if value is None else numbers.decimal(value, 4)
 
 
 def _curves(models: Mapping[str, Recommender]) -> dict[str, Any] | str:

@@ -30,7 +30,7 @@ import numpy as np
 
 from tastemap.arrays import Factors, Float64s, Values
 from tastemap.data.ratings import Ratings
-from tastemap.metrics import mse
+from tastemap.metrics.rating import mse
 from tastemap.models.factors import FactorModel
 from tastemap.randomness import stream
 from tastemap.training import kernels

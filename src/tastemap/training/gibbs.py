@@ -27,7 +27,7 @@ import numpy as np
 
 from tastemap.arrays import Factors, Float64s, Values
 from tastemap.data.ratings import Ratings
-from tastemap.metrics import mse
+from tastemap.metrics.rating import mse
 from tastemap.models.days import UserDays, day_rows
 from tastemap.models.factors import FactorModel
 from tastemap.models.posterior import PosteriorModel, distil

@@ -1,0 +1,331 @@
+"""Several models on the same ratings: which is better, and whether that is more than luck."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from tastemap.arrays import Float64s
+from tastemap.data.ratings import Ratings
+from tastemap.errors import DataError
+from tastemap.evaluation import bootstrap
+from tastemap.evaluation.evaluate import Evaluation, Measured, label_of, measure, notes
+from tastemap.tables import Table
+
+if TYPE_CHECKING:
+    from tastemap.recommender import Recommender
+
+BASELINES: Mapping[str, tuple[str, ...]] = {
+    "rmse": ("biases", "mean"),
+    "ndcg": ("popularity", "biases"),
+}
+"""The recipes a model must beat, by measure: the first of them that is there."""
+ALL_BASELINES = frozenset({"mean", "biases", "popularity"})
+"""Recipes that know nothing of taste."""
+_SHOWN = ("rmse", "mse", "mae", "ndcg", "recall", "catalog")
+"""Measures a printed comparison shows, those of lists at the shortest length; frames have all."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Difference:
+    """How two models differ on the same users.
+
+    Attributes:
+        measure: ``"rmse"``, or ``"ndcg@10"`` of the first length of lists.
+        model: the one.
+        against: the other, a baseline or the best of all.
+        better_by: how much better the one is, in units of the measure; below 0: worse.
+        low, high: ends of the interval of that, of level `bootstrap.LEVEL`.
+        p: corrected for the number of differences in a comparison.
+    """
+
+    measure: str
+    model: str
+    against: str
+    better_by: float
+    low: float
+    high: float
+    p: float
+
+    @property
+    def sure(self) -> bool:
+        """Whether it is more than luck."""
+        return self.p < 1 - bootstrap.LEVEL
+
+    def __str__(self) -> str:
+        return f"{self.better_by:.3f} [{self.low:.3f}, {self.high:.3f}]"
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class Differences(Table):
+    """Differences of models, each with its interval.
+
+    Attributes:
+        each: against the baseline, and against the best, of each measure.
+        users: how many users the models were compared on.
+    """
+
+    each: tuple[Difference, ...]
+    users: int
+
+    def columns(self) -> dict[str, list[Any]]:
+        """Measure, model, the other, how much better, interval, p-value, and what that means."""
+        return {
+            "measure": [one.measure for one in self.each],
+            "model": [one.model for one in self.each],
+            "against": [one.against for one in self.each],
+            "better_by": [one.better_by for one in self.each],
+            "low": [one.low for one in self.each],
+            "high": [one.high for one in self.each],
+            "p": [one.p for one in self.each],
+            "verdict": [_verdict(one) for one in self.each],
+        }
+
+    @property
+    def notes(self) -> list[str]:
+        """How intervals and p-values were made."""
+        return [
+            f"{bootstrap.LEVEL:.0%} intervals from {bootstrap.RESAMPLES:,} draws of "
+            f"{self.users:,} users, both models on the same; p-values corrected for "
+            f"{len(self.each)} differences by Holm's method"
+        ]
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class Comparison(Table):
+    """Several models on the same test ratings, best first.
+
+    Best is the smallest RMSE; models without one follow, by nDCG.
+
+    Attributes:
+        evaluations: one for each model. Where recipes were fitted several times, means.
+        differences: of each model from the baseline and from the best; None for one model.
+        spreads: by model and measure, the standard deviation from seed to seed; empty where
+            models were given as they are, or there is one seed.
+        memory: by model, what fitting added to the memory of the process at most, in bytes; None
+            where the system does not tell. Empty where models were given as they are.
+        said: how the models were fitted, in words.
+    """
+
+    evaluations: tuple[Evaluation, ...]
+    differences: Differences | None = None
+    spreads: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
+    memory: Mapping[str, int | None] = field(default_factory=dict)
+    said: str = ""
+
+    def columns(self) -> dict[str, list[Any]]:
+        """Model, every measure, its spread over seeds, rows, seconds and memory: a row a model."""
+        named = dict.fromkeys(name for one in self.evaluations for name in one.measures)
+        columns: dict[str, list[Any]] = {"model": [one.model for one in self.evaluations]}
+        for name in named:
+            columns[name] = [one.measures.get(name) for one in self.evaluations]
+            spread = [self.spreads.get(one.model, {}).get(name) for one in self.evaluations]
+            if any(value is not None for value in spread):
+                columns[f"{name}_spread"] = spread
+        columns["rows"] = [one.rows for one in self.evaluations]
+        if self.memory:
+            bytes_ = [self.memory.get(one.model) for one in self.evaluations]
+            columns["fit_mb"] = [None if n is None else round(n / 1e6) for n in bytes_]
+        columns["fit_seconds"] = [round(one.fit_seconds, 2) for one in self.evaluations]
+        return columns
+
+    def text_columns(self) -> dict[str, list[str]]:
+        """The columns a reader looks at first, as text; `columns` has all."""
+        shown = {"model", "fit_seconds", "fit_mb"} | set(self.main_measures)
+        shown |= {f"{name}_spread" for name in self.compared_by}
+        return {name: cells for name, cells in super().text_columns().items() if name in shown}
+
+    @property
+    def main_measures(self) -> list[str]:
+        """Names of the measures that are printed, such as ``"rmse"`` and ``"ndcg@10"``."""
+        return first_columns(self.evaluations)
+
+    @property
+    def compared_by(self) -> list[str]:
+        """Names of the measures whose differences are told."""
+        return [name for name in self.main_measures if name.split("@")[0] in BASELINES]
+
+    @property
+    def verdicts(self) -> list[str]:
+        """One plain sentence for each measure: what is better, by how much, how surely."""
+        if self.differences is None:
+            return []
+        found = []
+        for name in self.compared_by:
+            ordered = best_first(self.evaluations, name)
+            rows = [one for one in self.differences.each if one.measure == name]
+            if len(ordered) > 1 and rows:
+                found.append(f"{label_of(name)}: {_sentence(ordered, rows, name)}")
+        return found
+
+    @property
+    def notes(self) -> list[str]:
+        """The verdicts, how they were reached, and what is to know of the measurements."""
+        made = [self.said] if self.said else []
+        how = list(self.differences.notes) if self.verdicts and self.differences else []
+        return [*self.verdicts, *how, *made, *notes(self.evaluations)]
+
+
+def compare(
+    models: Sequence[Recommender] | Mapping[str, Recommender],
+    test: Ratings,
+    *,
+    k: int | Iterable[int] | None = 10,
+    relevant_from: float | None = None,
+) -> Comparison:
+    """Measure several models on the same ratings, best first.
+
+    Nothing is trained. To fit recipes and compare what comes out, baselines included, see
+    `tastemap.compare_recipes`.
+
+    Args:
+        models: fitted models; in a mapping, under the names they are to have.
+        test: ratings none was trained on.
+        k: lengths of the lists to measure; None: measure no lists.
+        relevant_from: as of `tastemap.evaluate`.
+
+    Raises:
+        DataError: there are no models or no test ratings.
+        ConfigError: a length is not positive.
+    """
+    if not models:
+        raise DataError("there are no models to compare")
+    named = list(models.items()) if isinstance(models, Mapping) else list(_numbered(models))
+    lengths = k if k is None or isinstance(k, int) else tuple(k)
+    measured = [
+        measure(model, test, name=name, k=lengths, relevant_from=relevant_from)
+        for name, model in named
+    ]
+    return comparison_of(measured)
+
+
+def comparison_of(measured: Sequence[Measured], **rest: Any) -> Comparison:
+    """Put measurements on the same test ratings together, best first."""
+    order = best_first([one.evaluation for one in measured])
+    sums = {one.evaluation.model: one.sums for one in measured}
+    return Comparison(evaluations=tuple(order), differences=_differences(order, sums), **rest)
+
+
+def first_columns(evaluations: Sequence[Evaluation]) -> list[str]:
+    """Names of the measures a printed table shows, those of lists at the shortest length."""
+    k = next((min(one.lists.k) for one in evaluations if one.lists), None)
+    there = {name for one in evaluations for name in one.measures}
+    named = [name if name in there else f"{name}@{k}" for name in _SHOWN]
+    return [name for name in named if name in there]
+
+
+def best_first(evaluations: Iterable[Evaluation], measure: str | None = None) -> list[Evaluation]:
+    """Evaluations by one measure, those that lack it left out; None: by RMSE, then by nDCG."""
+    if measure is not None:
+        there = [one for one in evaluations if measure in one.measures]
+        sign = 1 if measure == "rmse" else -1
+        return sorted(there, key=lambda one: sign * one.measures[measure])
+
+    def key(one: Evaluation) -> tuple[float, float]:
+        gains = [value for name, value in one.measures.items() if name.startswith("ndcg@")]
+        return (np.inf if one.rmse is None else one.rmse, -gains[0] if gains else 0.0)
+
+    return sorted(evaluations, key=key)
+
+
+def baseline_of(evaluations: Iterable[Evaluation], measure: str) -> Evaluation | None:
+    """The model the others must beat by a measure; None where no baseline is among them."""
+    by_recipe = {one.recipe: one for one in evaluations if measure in one.measures}
+    names = BASELINES.get(measure.split("@")[0], ())
+    return next((by_recipe[name] for name in names if name in by_recipe), None)
+
+
+def _differences(
+    evaluations: Sequence[Evaluation], sums: Mapping[str, Mapping[str, tuple[Float64s, Float64s]]]
+) -> Differences | None:
+    """Of each measure: every model against the baseline, and against the best."""
+    if len(evaluations) < 2:
+        return None
+    rows: list[tuple[str, str, str, float, Float64s]] = []
+    users = 0
+    for name in Comparison(evaluations=tuple(evaluations)).compared_by:
+        key = "mse" if name == "rmse" else name
+        there = [one for one in best_first(evaluations, name) if key in sums[one.model]]
+        if len(there) < 2:
+            continue
+        names = [one.model for one in there]
+        parts = [sums[one][key] for one in names]
+        totals, counts = (np.stack([part[side] for part in parts]) for side in (0, 1))
+        users = max(users, int(counts.any(axis=0).sum()))
+        means = bootstrap.resampled_means(totals, counts)
+        # Better is up: of errors the negative root.
+        good = -np.sqrt(means) if name == "rmse" else means
+        values = [one.measures[name] * (-1 if name == "rmse" else 1) for one in there]
+        for model, against in _pairs(there, name):
+            a, b = names.index(model), names.index(against)
+            rows.append((name, model, against, values[a] - values[b], good[:, a] - good[:, b]))
+    corrected = bootstrap.holm([bootstrap.p_value(row[-1]) for row in rows])
+    each = [
+        Difference(
+            measure=name,
+            model=model,
+            against=against,
+            better_by=by,
+            low=bootstrap.interval(drawn)[0],
+            high=bootstrap.interval(drawn)[1],
+            p=p,
+        )
+        for (name, model, against, by, drawn), p in zip(rows, corrected, strict=True)
+    ]
+    return Differences(each=tuple(each), users=users) if each else None
+
+
+def _pairs(ordered: Sequence[Evaluation], measure: str) -> list[tuple[str, str]]:
+    """Every model with the baseline, and the best with every other one; each pair once."""
+    best, base = ordered[0], baseline_of(ordered, measure)
+    pairs = [(one.model, base.model) for one in ordered if base and one is not base]
+    if best is not base:
+        pairs += [(best.model, one.model) for one in ordered if one is not best and one is not base]
+    return pairs
+
+
+def _sentence(ordered: Sequence[Evaluation], rows: Sequence[Difference], name: str) -> str:
+    best, base = ordered[0], baseline_of(ordered, name)
+    of = {(one.model, one.against): one for one in rows}
+    if base is best:
+        level = [one.model for one in rows if not one.sure]
+        rest = f"; no evidence that it beats {_and(level)}" if level else ""
+        return f"nothing beats {best.model}{rest}"
+    parts = []
+    if base is not None:
+        found = of[best.model, base.model]
+        parts.append(
+            f"{best.model} beats {base.model} by {found}"
+            if found.sure
+            else f"no evidence that {best.model} beats {base.model}: {found}"
+        )
+    rivals = [one for one in ordered[1:] if one.recipe not in ALL_BASELINES or base is None]
+    others = [of[best.model, one.model] for one in rivals if one is not base]
+    near = [one.against for one in others if not one.sure]
+    who = "it" if base is not None else best.model
+    if near:
+        parts.append(f"no evidence that {who} beats {_and(near)}")
+    elif others:
+        nearest = others[0]
+        parts.append(f"{who} beats {nearest.against}, the next, by {nearest}")
+    return "; ".join(parts)
+
+
+def _verdict(one: Difference) -> str:
+    return ("better" if one.better_by > 0 else "worse") if one.sure else "no evidence"
+
+
+def _and(names: Iterable[str]) -> str:
+    *some, last = names
+    return f"{', '.join(some)} or {last}" if some else last
+
+
+def _numbered(models: Sequence[Recommender]) -> Iterable[tuple[str, Recommender]]:
+    """Models by the names of their recipes, numbered where several share one."""
+    names = [model.recipe.name for model in models]
+    for place, (name, model) in enumerate(zip(names, models, strict=True)):
+        number = names[: place + 1].count(name)
+        yield (name if number == 1 else f"{name} {number}"), model
