@@ -116,7 +116,7 @@ def test_a_quote_that_is_not_closed_is_named(tmp_path: Path) -> None:
         (b"user,item,c\n1,2,3\n", "no rating column by a known name"),
         (HEAD.encode("utf-16"), 'UTF-16: pass encoding="utf-16"'),
         (b"ab\0\0cd", "not text: byte 0x00 at offset 2"),
-        (b"SQLite format 3\0", "a SQLite data base"),
+        (b"SQLite format 3\0", "is a database: give its address, sqlite:///"),
         (b"<!doctype html><html>", "a web page or XML"),
         (b"BZh91AY", "packed with bzip2, which is not read"),
         (b"\xfd7zXZ\0abc", "packed with xz"),

@@ -284,8 +284,6 @@ def _refuse_binary(file: File, head: bytes, encoding: str) -> None:
         raise DataError(
             f"{file.name} is a web page or XML, not a table: download the file it links to"
         )
-    if head.startswith(b"SQLite format 3"):
-        raise DataError(f"{file.name} is a SQLite data base: export the ratings as CSV")
     if b"\0" in head[:4096] and not encoding.lower().startswith("utf-32"):
         at = head.index(b"\0")
         raise DataError(
