@@ -106,7 +106,8 @@ def _open_path(
     if kind := kind_of_file(head):
         place = text if file.packing == "plain" else "FILE, after unpacking it"
         raise DataError(
-            f"{file.name} is a database: give its address, {kind}:///{place}, and a query= or table="
+            f"{file.name} is a database: give its address, {kind}:///{place}, "
+            "and a query= or table="
         )
     if head.startswith(b"PAR1"):
         return ParquetFile(file)
