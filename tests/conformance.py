@@ -23,6 +23,7 @@ RECIPES: list[Recipe] = [
     tm.NeuralNet(**QUICK),
     tm.BiasedMF(solver="als", factors=3, sweeps=5),
     tm.BayesianMF(factors=3, sweeps=20, burn_in=4, draws=4),
+    tm.BayesianMF(factors=3, sweeps=20, burn_in=4, draws=4, likelihood="ordinal"),
 ]
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from statistics import NormalDist
 from typing import Any
 
 import numpy as np
@@ -140,3 +141,31 @@ def predict_pairs(users: Array, items: Array, p: Array, q: Array, mean: float) -
             for u, i in zip(users, items, strict=True)
         ]
     )
+
+
+def draw_latent(centers, classes, low, high, uniforms):
+    """Truncated normals by the inverse of the distribution function."""
+    normal = NormalDist()
+    out = []
+    for center, kind, uniform in zip(centers, classes, uniforms, strict=True):
+        below, above = normal.cdf(low[kind] - center), normal.cdf(high[kind] - center)
+        out.append(center + normal.inv_cdf(below + (float(uniform) + 2.0**-25) * (above - below)))
+    return np.array(out)
+
+
+def cut_likelihood(counts, grid, cuts):
+    """Log-likelihood of cut-points, one rating after the other."""
+    normal = NormalDist()
+    ends = [-np.inf, *cuts, np.inf]
+    total = 0.0
+    for kind in range(len(counts)):
+        for place, center in enumerate(grid):
+            chance = normal.cdf(ends[kind + 1] - center) - normal.cdf(ends[kind] - center)
+            if counts[kind, place]:
+                total += counts[kind, place] * np.log(chance)
+    return total
+
+
+def inverse_normal(p):
+    """Where the normal distribution function is p."""
+    return NormalDist().inv_cdf(p)

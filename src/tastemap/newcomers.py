@@ -56,6 +56,11 @@ class Newcomers:
                 f"a {to.recipe.name} model cannot take in new users or ratings: fit BayesianMF or "
                 "BiasedMF, or train again"
             )
+        if isinstance(model, PosteriorModel) and model.thresholds is not None:
+            raise NotFittedFor(
+                "a model with an ordinal likelihood cannot take in new users or ratings: fit "
+                'BayesianMF(likelihood="normal"), or train again'
+            )
         users = users_of(model)[to.ratings.user_counts > 0]
         return cls(model=model, prior=Prior.of(users), noise_variance=_noise(model, to.ratings))
 

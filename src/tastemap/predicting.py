@@ -46,7 +46,7 @@ def predict(
     item_codes = np.array([item_of(one) for one in items], np.int32)
     moment, times = None, None
     if at is not None:
-        if _with_days(to) is None:
+        if _dated(to) is None:
             raise NotFittedFor(
                 f"users of this {to.recipe.name} model are the same on all days: leave out the "
                 "date, or fit BayesianMF(days=True) on ratings with times"
@@ -91,12 +91,13 @@ def predict_codes(
     source[known_user & known_item] = MODEL
     own = source == MODEL
     unclipped = np.empty(len(users), np.float32)
-    dated, by_day = _with_days(to), None
-    if dated is None or dated.days is None or times is None:
+    dated, by_day = _dated(to), None
+    if dated is None or times is None:
         unclipped[own] = to.model.predict_pairs(users[own], items[own])
     else:
         unclipped[own] = dated.predict_dated(users[own], items[own], times[own])
-        by_day = own & (dated.days.rows(dated.n_users, users, times) >= dated.n_users)
+        if dated.days is not None:
+            by_day = own & (dated.days.rows(dated.n_users, users, times) >= dated.n_users)
     unclipped[~own] = to.fallback.predict_pairs(
         np.where(known_user, users, UNKNOWN)[~own], np.where(known_item, items, UNKNOWN)[~own]
     )
@@ -187,7 +188,7 @@ def listed(value: Any) -> list[Any]:
     return list(value) if many else [value]
 
 
-def _with_days(to: Recommender) -> PosteriorModel | None:
-    """The model, if its users differ from day to day."""
+def _dated(to: Recommender) -> PosteriorModel | None:
+    """The model, if its predictions depend on the date."""
     model = to.model
-    return model if isinstance(model, PosteriorModel) and model.days is not None else None
+    return model if isinstance(model, PosteriorModel) and model.dated else None

@@ -11,9 +11,10 @@ from tastemap.data.catalog import Catalog
 from tastemap.data.ratings import Ratings
 from tastemap.data.vocabulary import Vocabulary
 from tastemap.models.calibration import Calibration
+from tastemap.models.distil import distil
 from tastemap.models.factors import FactorModel
 from tastemap.models.network import NetworkModel
-from tastemap.models.posterior import PosteriorModel, distil
+from tastemap.models.posterior import PosteriorModel
 from tastemap.recommender import Recommender
 from tastemap.training.baselines import BiasesOnly
 from tastemap.training.history import TrainingHistory

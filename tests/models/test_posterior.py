@@ -8,7 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tastemap.arrays import Factors
-from tastemap.models.posterior import PosteriorModel, distil
+from tastemap.models.distil import distil
+from tastemap.models.posterior import PosteriorModel
 
 
 def make_draws(

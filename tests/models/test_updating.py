@@ -13,9 +13,10 @@ from tastemap.data.joining import join
 from tastemap.data.ratings import Ratings
 from tastemap.models.calibration import Calibration, bins_of
 from tastemap.models.days import UserDays
+from tastemap.models.distil import distil
 from tastemap.models.factors import FactorModel
 from tastemap.models.fold_in import Prior, fold_in, items_of, users_of
-from tastemap.models.posterior import PosteriorModel, distil
+from tastemap.models.posterior import PosteriorModel
 from tastemap.models.updating import updated
 
 NOISE = 0.4

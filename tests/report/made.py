@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 import tastemap as tm
+from tastemap.models.distil import distil
 from tastemap.models.factors import FactorModel
-from tastemap.models.posterior import PosteriorModel, distil
+from tastemap.models.posterior import PosteriorModel
 from tastemap.training.history import Epoch, TrainingHistory
 from tests.conftest import SCRIPT, make_ratings
 

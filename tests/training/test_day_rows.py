@@ -52,14 +52,15 @@ def dated(sweeps: int = 60, **settings: int) -> GibbsSettings:
 def test_days_hold_the_ratings_they_are_of(moody: Ratings) -> None:
     with Workers(1) as workers:
         by_user, by_item = group_both(moody, moody.mean, 2, workers)
-        days = DayRows.group(moody, by_user, by_item, 3, 1)
+        days = DayRows.group(moody, by_user, 3, 1)
         chance = np.random.default_rng(1)
         own, users, items = (
             chance.standard_normal((n, 3)).astype(np.float32)
             for n in (len(days), moody.n_users, moody.n_items)
         )
-        of_users = days.left_for_users(moody, own, items, workers).ratings
-        of_days = days.left_for_days(moody, users, items, workers).ratings
+        values = (moody.values - moody.mean).astype(np.float32)
+        of_users = days.left_for_users(moody, values, own, items, workers).ratings
+        of_days = days.left_for_days(moody, values, users, items, workers).ratings
     assert moody.times is not None
     np.testing.assert_array_equal(days.users[days.of], moody.users)
     np.testing.assert_array_equal(days.numbers[days.of], moody.times // DAY)
@@ -80,7 +81,7 @@ def test_days_hold_the_ratings_they_are_of(moody: Ratings) -> None:
     x, q = own[days.of[mine]], items[moody.items[mine]]
     expected = moody.values[mine] - moody.mean - x[:, 2] - (x * q)[:, :2].sum(axis=1)
     np.testing.assert_allclose(of_users.values[part], expected, atol=1e-4)
-    item = days.by_item.ratings
+    item = days.facing_items(by_item).ratings
     mine = np.flatnonzero(moody.items == 4)
     np.testing.assert_array_equal(item.columns[item.start[4] : item.start[5]], days.of[mine])
 

@@ -12,6 +12,7 @@ from tastemap.arrays import Float64s, Values
 from tastemap.data.ratings import Ratings
 from tastemap.errors import DataError, NotFittedFor
 from tastemap.models.factors import FactorModel
+from tastemap.models.posterior import PosteriorModel
 from tastemap.randomness import stream
 
 if TYPE_CHECKING:
@@ -123,6 +124,11 @@ def taken_from(fitted: Recommender, crosstab: Crosstab, factors: int) -> SmallMo
         raise NotFittedFor(
             f"a {model.kind!r} model has no factors of users and items to put into cells: pass "
             "one fitted by DotProduct or BiasedMF, or none"
+        )
+    if isinstance(model, PosteriorModel) and model.thresholds is not None:
+        raise NotFittedFor(
+            "with an ordinal likelihood predictions are not a dot product that cells can show: "
+            'pass a model fitted with likelihood="normal", or none'
         )
     users = [train.user_ids.code(raw) for raw in crosstab.users]
     items = [train.item_ids.code(raw) for raw in crosstab.items]

@@ -14,6 +14,7 @@ from tastemap.explanation.basis import standard_basis
 from tastemap.explanation.biases import check_trained_on
 from tastemap.models.bias import BiasModel
 from tastemap.models.factors import FactorModel
+from tastemap.models.posterior import PosteriorModel
 from tastemap.models.protocol import Model
 from tastemap.randomness import stream
 from tastemap.results import GLOBAL_MEAN, ITEM_BIAS, MODEL, SOURCES, USER_BIAS
@@ -25,6 +26,8 @@ _KNOWN = 300
 """Most rated items among which those are chosen that tell what a component is."""
 _SAMPLE = 400
 """Users, and items, over which the means of a model without linear parts are taken."""
+
+_STEPS = "steps of the scale"
 
 Parts = dict[str, float]
 
@@ -85,6 +88,9 @@ def explain(model: Model, ratings: Ratings, user_code: int, item_code: int) -> E
     one by one, the rest summed. What everybody's taste says about an item is part of its bias,
     and what a user's taste says about every item part of theirs, as in `components`.
 
+    With an ordinal likelihood these add up to the latent value behind the rating; one more part
+    (``steps of the scale``) is what the expected rating differs from it by.
+
     A bias model: mean and biases. A user or item without training ratings contributes nothing.
 
     Any other model: the two-way decomposition of its predictions r̂. With means over users and
@@ -117,6 +123,12 @@ def explain(model: Model, ratings: Ratings, user_code: int, item_code: int) -> E
     else:
         parts, remarks = _two_way_parts(model, ratings, user, item)
     score = float(model.predict_pairs(user, item)[0])
+    if isinstance(model, PosteriorModel) and model.thresholds is not None:
+        parts[_STEPS] = score - float(model.predict_latent(user, item)[0])
+        remarks.append(
+            f"the parts above {_STEPS!r} are on a scale without ends, where most ratings are in "
+            "stars; that part leads to the steps of the scale, beyond whose ends no rating goes"
+        )
     source = MODEL if (known_user and known_item) or not is_bias else GLOBAL_MEAN
     if is_bias and known_user != known_item:
         source = USER_BIAS if known_user else ITEM_BIAS

@@ -2,8 +2,9 @@
 
 Each draw s is a whole factorization, r̂ₛ(u, i) = μ + bₛ(u) + cₛ(i) + pₛ(u) · qₛ(i). The prediction
 is the mean over draws; how far draws differ is how unsure it is. The mean of S dot products of k
-numbers is one dot product of S k numbers, and most of those say the same again: `distil` finds
-the few that matter, so that predicting costs about as much as with one draw.
+numbers is one dot product of S k numbers, and most of those say the same again:
+`tastemap.models.distil` finds the few that matter, so that predicting costs about as much as with
+one draw.
 """
 
 from __future__ import annotations
@@ -23,9 +24,7 @@ from tastemap.models.days import UserDays
 from tastemap.models.factors import FactorModel
 from tastemap.models.fold_in import FoldedUser
 from tastemap.models.protocol import PAIRS_AT_ONCE, blocks
-
-KEPT_VARIANCE = 0.999
-"""Part of the variance of the predictions that distilled factors keep."""
+from tastemap.models.thresholds import Thresholds
 
 
 class PairPosterior(NamedTuple):
@@ -57,6 +56,8 @@ class PosteriorModel(FactorModel):
         calibration: how wide intervals must be, learnt from held-out ratings; None: as wide as
             a normal distribution has it.
         days: the users on the days they rated something; None: users are the same on all days.
+        thresholds: of ratings that are steps of a scale: factors and biases then make up the
+            latent value behind a rating, and this the rating; None: they make up the rating.
     """
 
     kind: ClassVar[str] = "posterior"
@@ -67,6 +68,7 @@ class PosteriorModel(FactorModel):
     noise_variance: Float64s
     calibration: Calibration | None = None
     days: UserDays | None = None
+    thresholds: Thresholds | None = None
 
     def __post_init__(self) -> None:
         FactorModel.__post_init__(self)
@@ -83,7 +85,7 @@ class PosteriorModel(FactorModel):
         draws_mean: float,
         noise_variance: Float64s,
     ) -> Self:
-        """Put the mean, as `distil` gives it, and the draws together."""
+        """Put the mean, as `tastemap.models.distil` gives it, and the draws together."""
         return cls(
             mean=distilled.mean,
             user_bias=distilled.user_bias,
@@ -130,6 +132,27 @@ class PosteriorModel(FactorModel):
                 variance += np.einsum("nk,nk->n", z @ covariance, z) / self.n_draws
         return variance
 
+    @property
+    def dated(self) -> bool:
+        """Whether predictions depend on when the rating is given."""
+        eras = 1 if self.thresholds is None else self.thresholds.n_eras
+        return self.days is not None or eras > 1
+
+    def predict_pairs(self, users: Codes, items: Codes) -> Values:
+        """Predicted rating of each pair, both of shape (n,), in units of the ratings."""
+        return self._rated(FactorModel.predict_pairs(self, users, items))
+
+    def predict_users(self, users: Codes) -> Values:
+        """Predicted ratings of all items by each user, shape (len(users), n_items)."""
+        return self._rated(FactorModel.predict_users(self, users))
+
+    def predict_latent(self, users: Codes, items: Codes) -> Values:
+        """What factors and biases add up to for each pair, shape (n,): the rating, or behind it."""
+        return FactorModel.predict_pairs(self, users, items)
+
+    def _rated(self, latent: Values, times: Int64s | None = None) -> Values:
+        return latent if self.thresholds is None else self.thresholds.expected(latent, times)
+
     def predict_dated(self, users: Codes, items: Codes, times: Int64s) -> Values:
         """Predicted ratings given at a time, shape (n,), in units of the ratings.
 
@@ -139,13 +162,11 @@ class PosteriorModel(FactorModel):
             times: seconds since 1970 UTC, shape (n,). On days without training ratings, and in a
                 model without days, users are as usual.
         """
-        if self.days is None:
-            return self.predict_pairs(users, items)
-        rows = self.days.rows(self.n_users, users, times)
-        return self._with_days.predict_pairs(rows, items)
+        rows = users if self.days is None else self.days.rows(self.n_users, users, times)
+        return self._rated(self._with_days.predict_latent(rows, items), times)
 
     def predict_draws(self, users: Codes, items: Codes) -> Values:
-        """What each draw predicts for each pair, shape (draws, n)."""
+        """What each draw predicts for each pair, latent values if there are, shape (draws, n)."""
         predicted = np.empty((self.n_draws, len(users)), np.float32)
         for part in blocks(len(users), max(1, PAIRS_AT_ONCE // 4)):
             user, item = users[part], items[part]
@@ -165,23 +186,34 @@ class PosteriorModel(FactorModel):
             items: codes, shape (n,).
             times: as of `predict_dated`, or None.
         """
-        if self.days is not None:
-            rows = users if times is None else self.days.rows(self.n_users, users, times)
-            found = self._with_days.posterior_pairs(rows, items)
-            # Of a day nothing is known of, what days differ by is noise.
-            more = np.where(rows < self.n_users, self._day_variance[items], 0)
-            whole = np.sqrt(np.square(found.rating_deviation) + more).astype(np.float32)
-            return found._replace(rating_deviation=whole)
-        variance = np.empty(len(users), np.float64)
+        rows = users
+        if self.days is not None and times is not None:
+            rows = self.days.rows(self.n_users, users, times)
+        model, variance = self._with_days, np.empty((2, len(users)))
         for part in blocks(len(users), max(1, PAIRS_AT_ONCE // 4)):
-            draws = self.predict_draws(users[part], items[part])
-            variance[part] = draws.var(axis=0, dtype=np.float64, ddof=1 if self.n_draws > 1 else 0)
-        noise = float(self.noise_variance.mean())
+            when = None if times is None else times[part]
+            variance[:, part] = model._variances(rows[part], items[part], when)
+        latent = model.predict_latent(rows, items)
+        whole = variance[1]
+        if self.days is not None:
+            # Of a day nothing is known of, what days differ by is noise.
+            slope = 1 if self.thresholds is None else self.thresholds.slope(latent, times)
+            whole = whole + np.where(rows < self.n_users, self._day_variance[items] * slope**2, 0)
         return PairPosterior(
-            mean=self.predict_pairs(users, items),
-            deviation=np.sqrt(variance).astype(np.float32),
-            rating_deviation=np.sqrt(variance + noise).astype(np.float32),
+            mean=self._rated(latent, times),
+            deviation=np.sqrt(variance[0]).astype(np.float32),
+            rating_deviation=np.sqrt(whole).astype(np.float32),
         )
+
+    def _variances(self, users: Codes, items: Codes, times: Int64s | None) -> Float64s:
+        """Variance of the prediction, and of a rating, of each pair, shape (2, n)."""
+        draws: AnyArray = self.predict_draws(users, items)
+        within: Float64s | float = float(self.noise_variance.mean())
+        if self.thresholds is not None:
+            draws, of_rating = self.thresholds.moments(draws, times)
+            within = of_rating.mean(axis=0)
+        between = draws.var(axis=0, dtype=np.float64, ddof=1 if self.n_draws > 1 else 0)
+        return np.stack([between, between + within])
 
     def interval_pairs(
         self, users: Codes, items: Codes, level: float, times: Int64s | None = None
@@ -269,6 +301,7 @@ class PosteriorModel(FactorModel):
             "noise_variance": self.noise_variance,
             **(self.calibration.parameters() if self.calibration is not None else {}),
             **(self.days.parameters() if self.days is not None else {}),
+            **(self.thresholds.parameters() if self.thresholds is not None else {}),
         }
 
     @classmethod
@@ -285,95 +318,10 @@ class PosteriorModel(FactorModel):
             model,
             calibration=Calibration.from_parameters(parameters),
             days=UserDays.from_parameters(parameters),
+            thresholds=Thresholds.from_parameters(parameters),
         )
 
 
 def _check_level(level: float) -> None:
     if not 0 < level < 1:
         raise ConfigError(f"the level of an interval must be between 0 and 1, got {level}")
-
-
-def distil(
-    user_draws: Factors,
-    item_draws: Factors,
-    mean: float,
-    user_counts: Int64s,
-    item_counts: Int64s,
-    kept: float = KEPT_VARIANCE,
-) -> FactorModel:
-    """The mean of many factorizations as one of few factors.
-
-    With A the users' factors of all draws side by side, B the items', and A = Q R, B = S T with
-    orthonormal Q and S, the mean of the products is A Bᵀ / draws = Q (R Tᵀ / draws) Sᵀ: the
-    singular values of the small matrix in the middle are those of the whole. What is the same for
-    all users, or for all items, goes to the biases first. Rows are weighted by the root of 1 +
-    their number of ratings, so that what is kept is the variance of predictions where there are
-    ratings: most pairs are of items hardly anybody has rated, and say little of the rest.
-
-    Args:
-        user_draws: factors and, last, the bias, shape (draws, n_users, k + 1).
-        item_draws: shape (draws, n_items, k + 1).
-        mean: what every draw adds, in units of the ratings.
-        user_counts: ratings of each user.
-        item_counts: ratings of each item.
-        kept: part of the variance that must be kept.
-
-    Returns:
-        Factors, the weightiest first.
-    """
-    user_bias, user_factors = _side_by_side(user_draws)
-    item_bias, item_factors = _side_by_side(item_draws)
-    users_mean = user_factors.mean(axis=0, dtype=np.float64)
-    items_mean = item_factors.mean(axis=0, dtype=np.float64)
-    user_factors -= users_mean.astype(np.float32)
-    item_factors -= items_mean.astype(np.float32)
-    # (a + ā) · (b + b̄) = a · b + a · b̄ + ā · b + ā · b̄
-    user_bias += user_factors @ items_mean
-    item_bias += item_factors @ users_mean
-    mean += float(users_mean @ items_mean)
-
-    user_roots, item_roots = _roots(user_counts), _roots(item_counts)
-    user_inverse, user_core = _triangle(user_factors * user_roots)
-    item_inverse, item_core = _triangle(item_factors * item_roots)
-    left, weights, right = np.linalg.svd(user_core @ item_core.T)
-    variance = float(weights @ weights)
-    for bias, roots in ((user_bias, user_roots), (item_bias, item_roots)):
-        weight = np.square(roots[:, 0].astype(np.float64))
-        variance += float(weight @ np.square(bias)) - float(weight @ bias) ** 2
-    # What is lost with all factors from the r-th on, for each r; at least one factor is kept.
-    lost = np.append(np.cumsum(weights[::-1] ** 2)[::-1], 0.0)
-    rank = max(1, int(np.argmax(lost <= (1 - kept) * variance)))
-    root = np.sqrt(weights[:rank])
-    return FactorModel(
-        mean=mean,
-        user_bias=user_bias.astype(np.float32),
-        item_bias=item_bias.astype(np.float32),
-        user_factors=user_factors @ (user_inverse @ (left[:, :rank] * root)).astype(np.float32),
-        item_factors=item_factors @ (item_inverse @ (right[:rank].T * root)).astype(np.float32),
-    )
-
-
-def _triangle(factors: Factors) -> tuple[Float64s, Float64s]:
-    """R⁻¹ and R of F = Q R, from Fᵀ F = V D Vᵀ: R = D^½ Vᵀ.
-
-    Four times as fast as a QR decomposition of as tall a matrix. What float32 cannot tell from 0
-    is left out, so R may have fewer rows than columns.
-    """
-    values, vectors = np.linalg.eigh((factors.T @ factors).astype(np.float64))
-    some = values >= values[-1] * 1e-6
-    lengths = np.sqrt(np.maximum(values[some], 1e-12))
-    return vectors[:, some] / lengths, (vectors[:, some] * lengths).T
-
-
-def _roots(counts: Int64s) -> Values:
-    """Roots of weights that add up to 1, shape (n, 1)."""
-    weights = counts + 1.0
-    return np.asarray(np.sqrt(weights / weights.sum()), np.float32)[:, None]
-
-
-def _side_by_side(draws: Factors) -> tuple[Float64s, Factors]:
-    """Mean bias, shape (n,), and the factors of all draws, shape (n, draws * k), / √draws."""
-    n_draws, n, width = draws.shape
-    factors = np.empty((n, n_draws, width - 1), np.float32)
-    np.multiply(draws[:, :, :-1].transpose(1, 0, 2), 1 / np.sqrt(n_draws), out=factors)
-    return draws[:, :, -1].mean(axis=0, dtype=np.float64), factors.reshape(n, -1)

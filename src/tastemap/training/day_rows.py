@@ -17,7 +17,7 @@ from tastemap.arrays import Codes, Factors, Int64s, Values
 from tastemap.data.ratings import Ratings
 from tastemap.errors import ConfigError
 from tastemap.models.days import SECONDS_A_DAY, day_keys
-from tastemap.training.rows import GroupedRows, RowRatings, predict, read_only
+from tastemap.training.rows import GroupedRows, RowRatings, predict, read_only, with_values
 from tastemap.training.schedule import Workers, row_blocks
 
 
@@ -29,19 +29,17 @@ class DayRows:
         users: user of each day, shape (n_days,), int32; days are in order of user, then date.
         numbers: days since 1970 UTC, shape (n_days,), int32.
         of: the day of each rating, shape (n_ratings,), int32.
-        values: rating - mean, shape (n_ratings,), float32.
         by_user, by_day: ratings grouped, with room for other values.
-        by_item: ratings grouped by item; their columns are days.
+        item_columns: the day of each rating, in the order of the items, shape (n_ratings,), int32.
         user_order, day_order: which rating stands where in ``by_user`` and ``by_day``.
     """
 
     users: Codes
     numbers: Codes
     of: Codes
-    values: Values
     by_user: GroupedRows
     by_day: GroupedRows
-    by_item: GroupedRows
+    item_columns: Codes
     user_order: Int64s
     day_order: Int64s
 
@@ -49,15 +47,12 @@ class DayRows:
         return len(self.users)
 
     @classmethod
-    def group(
-        cls, train: Ratings, by_user: GroupedRows, by_item: GroupedRows, width: int, threads: int
-    ) -> DayRows:
+    def group(cls, train: Ratings, by_user: GroupedRows, width: int, threads: int) -> DayRows:
         """Find the days, and group by them.
 
         Args:
             train: the ratings.
             by_user: the same by user.
-            by_item: and by item.
             width: k + 1.
             threads: how many will share the work.
 
@@ -86,39 +81,43 @@ class DayRows:
             totals=np.bincount(of, weights, minlength=len(found)).astype(np.float64),
             blocks=row_blocks(start, width + 1, threads),
         )
-        by_items = of[np.argsort(train.items, kind="stable")]
         return cls(
             users=(found >> 32).astype(np.int32),
             numbers=((found & ((1 << 32) - 1)) - (1 << 31)).astype(np.int32),
             of=of,
-            values=(train.values - train.mean).astype(np.float32),
             by_user=by_user,
             by_day=by_day,
-            by_item=replace(by_item, ratings=by_item.ratings._replace(columns=read_only(by_items))),
+            item_columns=of[np.argsort(train.items, kind="stable")],
             user_order=np.argsort(train.users, kind="stable"),
             day_order=order,
         )
 
+    def facing_items(self, by_item: GroupedRows) -> GroupedRows:
+        """Ratings grouped by item, their columns days in place of users."""
+        ratings = by_item.ratings._replace(columns=read_only(self.item_columns))
+        return replace(by_item, ratings=ratings)
+
     def left_for_users(
-        self, train: Ratings, days: Factors, items: Factors, on: Workers
+        self, train: Ratings, values: Values, days: Factors, items: Factors, on: Workers
     ) -> GroupedRows:
         """Ratings by user, without what days explain.
 
         Args:
             train: the ratings.
+            values: rating - mean, or what is drawn in its place, shape (n_ratings,), float32.
             days: factors then bias of each day, shape (n_days, k + 1).
             items: of each item, shape (n_items, k + 1).
             on: the threads.
         """
-        left = self.values - predict(self.of, train.items, days, _unbiased(items), 0.0, on)
-        return _with_values(self.by_user, left[self.user_order])
+        left = values - predict(self.of, train.items, days, _unbiased(items), 0.0, on)
+        return with_values(self.by_user, left[self.user_order])
 
     def left_for_days(
-        self, train: Ratings, users: Factors, items: Factors, on: Workers
+        self, train: Ratings, values: Values, users: Factors, items: Factors, on: Workers
     ) -> GroupedRows:
         """Ratings by day, without what users explain; arguments as of `left_for_users`."""
-        left = self.values - predict(train.users, train.items, users, _unbiased(items), 0.0, on)
-        return _with_values(self.by_day, left[self.day_order])
+        left = values - predict(train.users, train.items, users, _unbiased(items), 0.0, on)
+        return with_values(self.by_day, left[self.day_order])
 
 
 def _unbiased(items: Factors) -> Factors:
@@ -126,10 +125,3 @@ def _unbiased(items: Factors) -> Factors:
     items = items.copy()
     items[:, -1] = 0
     return items
-
-
-def _with_values(rows: GroupedRows, values: Values) -> GroupedRows:
-    ratings = rows.ratings._replace(
-        values=read_only(values), step=np.float32(1), shift=np.float32(0)
-    )
-    return replace(rows, ratings=ratings)

@@ -21,25 +21,41 @@ themselves.
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 
 import numpy as np
 
-from tastemap.arrays import Factors, Float64s, Values
+from tastemap.arrays import Factors, Float64s, Int64s, Values
+from tastemap.data.features import Features
 from tastemap.data.ratings import Ratings
 from tastemap.metrics.rating import mse
 from tastemap.models.days import UserDays, day_rows
+from tastemap.models.distil import distil
 from tastemap.models.factors import FactorModel
-from tastemap.models.posterior import PosteriorModel, distil
+from tastemap.models.posterior import PosteriorModel
 from tastemap.randomness import stream
 from tastemap.training.day_rows import DayRows
+from tastemap.training.gibbs_side import Side
 from tastemap.training.history import Epoch, OnEpoch, TrainingHistory
-from tastemap.training.hyperpriors import draw_day_precision, draw_prior, products
-from tastemap.training.rows import GroupedRows, Prior, Solved, group_both, predict, solve
+from tastemap.training.hyperpriors import draw_day_precision, products
+from tastemap.training.ordinal import Ladder
+from tastemap.training.rows import (
+    GroupedRows,
+    Prior,
+    Solved,
+    group_both,
+    predict,
+    solve,
+    with_values,
+)
 from tastemap.training.schedule import Workers, compile_message
-from tastemap.training.side import CoefficientDraw, RatedFeatures
 from tastemap.training.solver_settings import GibbsSettings
 
+Metadata = tuple[Features | None, Features | None]
+"""Features of the users, and of the items."""
+
+_LATENT_SPREAD = 1.25
+"""Standard deviation of what is behind ratings, in that of its noise."""
 _LOWEST_NOISE = 1e-6
 """Of the variance of the ratings: float32 sums say nothing below."""
 
@@ -49,6 +65,7 @@ def fit_gibbs(
     valid: Ratings | None = None,
     settings: GibbsSettings | None = None,
     *,
+    metadata: Metadata = (None, None),
     seed: int = 0,
     on_epoch: OnEpoch | None = None,
 ) -> tuple[PosteriorModel, TrainingHistory]:
@@ -59,6 +76,7 @@ def fit_gibbs(
         valid: ratings to measure each sweep on, over the same vocabularies; nothing is learnt
             from them.
         settings: how long; None for the defaults.
+        metadata: features of the users and of the items, for those that have any.
         seed: of everything drawn.
         on_epoch: called after each sweep.
 
@@ -73,7 +91,7 @@ def fit_gibbs(
     """
     settings = settings or GibbsSettings()
     with Workers(settings.threads) as workers, compile_message():
-        chain = _Chain.begin(train, settings, seed, workers)
+        chain = _Chain.begin(train, settings, metadata, seed, workers)
         history = _sweeps(chain, valid, on_epoch)
         return chain.model(), history
 
@@ -87,81 +105,69 @@ class _Kept:
     item_means: Factors
     noise: Float64s
     days: Factors
-
-
-@dataclass(eq=False, kw_only=True)
-class _Side:
-    """The users or the items of the present sweep.
-
-    Attributes:
-        rows: their ratings.
-        x: factors then bias, shape (n_rows, k + 1), float32.
-        objective: as the kernel writes it, shape (n_rows,), float32.
-        normals: room for standard normals, shape of x.
-        features: what the rows rated, if that is to tell something of them.
-        precision: Λ, shape (k + 1, k + 1).
-        linear: Λ times the prior means, shape (1, k + 1), or (n_rows, k + 1) with features.
-    """
-
-    rows: GroupedRows
-    x: Factors
-    objective: Values
-    normals: Factors
-    features: RatedFeatures | None
-    precision: Float64s = field(init=False)
-    linear: Float64s | Factors = field(init=False)
-
-    @classmethod
-    def begin(cls, rows: GroupedRows, other: GroupedRows | None, width: int, seed: int) -> _Side:
-        """Small factors to begin with; ``other`` where its rows are features of these."""
-        shape = len(rows), width
-        x = stream(seed, f"gibbs/{rows.noun}s/begin").standard_normal(shape, np.float32)
-        x *= np.float32(0.3)
-        x[:, -1] = 0
-        return cls(
-            rows=rows,
-            x=x,
-            objective=np.zeros(len(rows), np.float32),
-            normals=np.empty(shape, np.float32),
-            features=None if other is None else RatedFeatures.of(rows, other, width),
-        )
-
-    @property
-    def present(self) -> Factors:
-        """The rows with ratings, less what their features explain, shape (n, k + 1)."""
-        x = self.x if self.features is None else self.x - self.features.explained
-        return x[self.rows.rated]
+    cuts: Float64s
 
 
 @dataclass(eq=False, kw_only=True)
 class _Chain:
+    """The state of the sampler.
+
+    Attributes:
+        settings, seed, workers, train: as given.
+        users, items, days: what is drawn for the rows of each.
+        kept: what is kept.
+        noise: α.
+        spread: standard deviation of the ratings, or of what is behind them.
+        targets: rating - mean, or what is drawn in its place, shape (n_ratings,), float32.
+        orders: of the ratings by user and by item, where targets are drawn.
+        day_rows: which user's day each rating is of, where users differ from day to day.
+        ladder: of an ordinal likelihood.
+        error: Σ w (r - r̂)².
+    """
+
     settings: GibbsSettings
     seed: int
     workers: Workers
     train: Ratings
-    users: _Side
-    items: _Side
+    users: Side
+    items: Side
     kept: _Kept
     noise: float
     spread: float
+    targets: Values
+    orders: tuple[Int64s, ...]
     day_rows: DayRows | None = None
-    days: _Side | None = None
+    days: Side | None = None
+    ladder: Ladder | None = None
     error: float = np.inf
 
     @classmethod
-    def begin(cls, train: Ratings, settings: GibbsSettings, seed: int, workers: Workers) -> _Chain:
+    def begin(
+        cls,
+        train: Ratings,
+        settings: GibbsSettings,
+        metadata: Metadata,
+        seed: int,
+        workers: Workers,
+    ) -> _Chain:
         width = settings.factors + 1
+        ladder = Ladder.of(train, settings.eras) if settings.likelihood == "ordinal" else None
         by_user, by_item = group_both(train, train.mean, settings.factors, workers)
-        users = _Side.begin(by_user, by_item if settings.rated_items else None, width, seed)
-        items = _Side.begin(by_item, by_user if settings.raters else None, width, seed)
+        others = by_item if settings.rated_items else None, by_user if settings.raters else None
+        users = Side.begin(by_user, others[0], metadata[0], width, seed)
+        items = Side.begin(by_item, others[1], metadata[1], width, seed)
         grouped = days = None
         if settings.days:
-            grouped = DayRows.group(train, by_user, by_item, width, workers.threads)
-            days = _Side.begin(grouped.by_day, None, width, seed)
+            grouped = DayRows.group(train, by_user, width, workers.threads)
+            days = Side.begin(grouped.by_day, None, None, width, seed)
             days.x[:] = 0
         n, n_days = settings.draws, 0 if grouped is None else len(grouped)
-        spread = max(float(np.std(train.values, dtype=np.float64)), 1e-3)
-        return cls(
+        spread, noise, cuts = max(float(np.std(train.values, dtype=np.float64)), 1e-3), None, (0,)
+        orders: tuple[Int64s, ...] = ()
+        if ladder is not None:
+            spread, noise, cuts = _LATENT_SPREAD, 1.0, ladder.cuts.shape
+            orders = tuple(np.argsort(codes, kind="stable") for codes in (train.users, train.items))
+        begun = cls(
             settings=settings,
             seed=seed,
             workers=workers,
@@ -174,25 +180,24 @@ class _Chain:
                 item_means=np.empty((n, *items.x.shape), np.float32),
                 noise=np.empty(n),
                 days=np.empty((n, n_days, width), np.float32),
+                cuts=np.empty((n, *cuts)),
             ),
-            noise=1 / spread**2,
+            noise=noise or 1 / spread**2,
             spread=spread,
+            targets=(train.values - train.mean).astype(np.float32),
             day_rows=grouped,
             days=days,
+            ladder=ladder,
+            orders=orders,
         )
+        begun.see_latent()
+        return begun
 
     def draw_priors(self, number: int) -> None:
         """Draw what the rows of each side have in common, and their features' coefficients."""
-        draws: list[CoefficientDraw] = []
-        for side in (self.users, self.items):
-            chance = stream(self.seed, f"gibbs/{side.rows.noun}s/{number}")
-            side.precision, mean = draw_prior(side.present, self.spread, chance)
-            side.linear = (side.precision @ mean)[None]
-            chance.standard_normal(out=side.normals, dtype=np.float32)
-            if side.features is not None:
-                chance = stream(self.seed, f"gibbs/{side.rows.noun}s/features/{number}")
-                apart = side.x - mean.astype(np.float32)
-                draws.append(side.features.begin(apart, side.precision, self.spread, chance))
+        sides = (self.users, self.items)
+        begun = [side.begin_priors(number, self.seed, self.spread) for side in sides]
+        draws = [draw for draw in begun if draw is not None]
         groups = [(draw, group) for draw in draws for group in range(len(draw.rest))]
 
         def work(first: int, last: int) -> None:
@@ -202,10 +207,8 @@ class _Chain:
         self.workers.each(work, [(one, one + 1) for one in range(len(groups))])
         for draw in draws:
             draw.finish()
-        for side in (self.users, self.items):
-            if side.features is not None:
-                explained = side.features.explained @ side.precision.astype(np.float32)
-                side.linear = explained + side.linear.astype(np.float32)
+        for side in sides:
+            side.finish_priors()
 
     @property
     def of_days(self) -> Factors:
@@ -220,16 +223,34 @@ class _Chain:
         if self.day_rows is None or self.days is None:
             self.draw(self.users, self.users.rows, self.items.x, nothing)
             return
-        given = self.train, self.days.x, self.items.x, self.workers
+        given = self.train, self.targets, self.days.x, self.items.x, self.workers
         self.draw(self.users, self.day_rows.left_for_users(*given), self.items.x, nothing)
         chance = stream(self.seed, f"gibbs/days/{number}")
         self.days.precision = draw_day_precision(self.days.x, self.spread, chance)
         self.days.linear = np.zeros((1, self.days.x.shape[1]))
         chance.standard_normal(out=self.days.normals, dtype=np.float32)
-        given = self.train, self.users.x, self.items.x, self.workers
+        given = self.train, self.targets, self.users.x, self.items.x, self.workers
         self.draw(self.days, self.day_rows.left_for_days(*given), self.items.x, nothing)
 
-    def draw(self, side: _Side, rows: GroupedRows, other: Factors, means: Factors) -> float:
+    def draw_latent(self, number: int) -> None:
+        """Draw what is behind the ratings, given all else."""
+        if self.ladder is None:
+            return
+        self.ladder.draw(stream(self.seed, f"gibbs/latent/{number}"), self.workers)
+        self.targets = self.ladder.latent
+        for side, order in zip((self.users, self.items), self.orders, strict=True):
+            side.rows = with_values(side.rows, self.targets[order])
+
+    def see_latent(self) -> None:
+        """Show the ladder where latent values are now, and measure what ratings that makes."""
+        if self.ladder is not None:
+            rows, left = self.train.users, self.users.x
+            if self.day_rows is not None:
+                rows, left = self.day_rows.of, self.of_days
+            centers = predict(rows, self.train.items, left, self.items.x, 0.0, self.workers)
+            self.error = self.ladder.see(centers)
+
+    def draw(self, side: Side, rows: GroupedRows, other: Factors, means: Factors) -> float:
         """Draw every row of a side, and give α Σ w (r - r̂)² of the new rows.
 
         Args:
@@ -261,33 +282,44 @@ class _Chain:
         keep = self.settings.keeps(number)
         at = sum(self.settings.keeps(one) for one in range(number)) if keep else 0
         self.draw_priors(number)
+        self.draw_latent(number)
         self.draw_users_and_days(number)
         means = self.kept.item_means[at] if keep else self.items.x[:0]
-        if self.day_rows is None:
-            error = self.draw(self.items, self.items.rows, self.users.x, means) / self.noise
-        else:
-            error = self.draw(self.items, self.day_rows.by_item, self.of_days, means) / self.noise
+        rows, left = self.items.rows, self.users.x
+        if self.day_rows is not None:
+            rows, left = self.day_rows.facing_items(rows), self.of_days
+        error = self.draw(self.items, rows, left, means) / self.noise
         self.error = max(error, _LOWEST_NOISE * self.spread**2 * len(self.train))
-        # α ~ Gamma(1 + n / 2, rate spread² + error / 2)
-        chance = stream(self.seed, f"gibbs/noise/{number}")
-        rate = self.spread**2 + self.error / 2
-        self.noise = chance.gamma(1 + len(self.train) / 2) / rate
+        self.see_latent()
+        if self.ladder is None:
+            # α ~ Gamma(1 + n / 2, rate spread² + error / 2)
+            chance = stream(self.seed, f"gibbs/noise/{number}")
+            rate = self.spread**2 + self.error / 2
+            self.noise = chance.gamma(1 + len(self.train) / 2) / rate
         if keep:
             self.kept.users[at], self.kept.items[at] = self.users.x, self.items.x
             self.kept.noise[at], self.kept.days[at] = 1 / self.noise, self.of_days
+            if self.ladder is not None:
+                self.kept.cuts[at] = self.ladder.cuts
 
     def model(self) -> PosteriorModel:
         """What was kept."""
         kept, train, days = self.kept, self.train, self.day_rows
+        mean, thresholds, noise = train.mean, None, kept.noise
+        if self.ladder is not None:
+            sides = (kept.users, kept.days), (kept.items, kept.item_means)
+            mean, thresholds = self.ladder.in_stars(train, kept.cuts, *sides)
+            noise = np.full(len(noise), thresholds.noise**2)
         left, counts = kept.users, train.user_counts
         if days is not None:
             left = np.concatenate([left, kept.days], axis=1)
             counts = np.concatenate([counts, np.bincount(days.of)])
         item_counts, n = train.item_counts, train.n_users
-        found = distil(left, kept.item_means, train.mean, counts, item_counts).parameters()
-        sides = {name: found[name][:n] for name in ("user_bias", "user_factors")}
-        users = FactorModel.from_parameters({**found, **sides})
-        model = PosteriorModel.of(users, kept.users, kept.items, train.mean, kept.noise)
+        found = distil(left, kept.item_means, mean, counts, item_counts).parameters()
+        own = {name: found[name][:n] for name in ("user_bias", "user_factors")}
+        users = FactorModel.from_parameters({**found, **own})
+        model = PosteriorModel.of(users, kept.users, kept.items, mean, noise)
+        model = replace(model, thresholds=thresholds)
         if days is None:
             return model
         user_days = UserDays(
@@ -314,9 +346,10 @@ def _sweeps(chain: _Chain, valid: Ratings | None, on_epoch: OnEpoch | None) -> T
                 days = chain.day_rows
                 rows = day_rows(days.users, days.numbers, len(users), rows, valid.times)
                 users = np.concatenate([users, chain.of_days])
-            found = predict(
-                rows, valid.items, users, chain.items.x, mean=chain.train.mean, on=chain.workers
-            )
+            mean = chain.train.mean if chain.ladder is None else 0.0
+            found = predict(rows, valid.items, users, chain.items.x, mean, chain.workers)
+            if chain.ladder is not None:
+                found = chain.ladder.thresholds.expected(found, valid.times)
             after = number - settings.burn_in + 1
             if after > 0:
                 total += found

@@ -17,6 +17,10 @@ COEFFICIENT_ROWS = 100
 """Features that the prior of the precision of their coefficients counts for."""
 COEFFICIENT_VARIANCE = 0.1
 """Of a coefficient before anything is seen, in `PRIOR_VARIANCE`."""
+METADATA_ROWS = 20
+"""Features of metadata that the prior of the precision of their coefficients counts for."""
+METADATA_VARIANCE = 0.1
+"""Of such a coefficient before anything is seen, in `PRIOR_VARIANCE`."""
 DAY_ROWS = 800
 """Days of a user that the prior of the precision of what is special to a day counts for."""
 DAY_VARIANCE = 0.15
@@ -57,13 +61,20 @@ def draw_coefficient_precision(
     return _draw_precision(coefficients, spread, chance, COEFFICIENT_ROWS, COEFFICIENT_VARIANCE)
 
 
+def draw_metadata_precision(
+    coefficients: Float64s, spread: float, chance: np.random.Generator
+) -> Float64s:
+    """Draw the precision of coefficients of metadata, given those."""
+    return _draw_precision(coefficients, spread, chance, METADATA_ROWS, METADATA_VARIANCE)
+
+
 def draw_day_precision(days: Factors, spread: float, chance: np.random.Generator) -> Float64s:
     """Draw the precision of what is special to days, given the days."""
     return _draw_precision(days, spread, chance, DAY_ROWS, DAY_VARIANCE)
 
 
 def _draw_precision(
-    x: Factors, spread: float, chance: np.random.Generator, rows: float, variance: float
+    x: Factors | Float64s, spread: float, chance: np.random.Generator, rows: float, variance: float
 ) -> Float64s:
     """Draw the precision of rows around 0, given the rows.
 
@@ -83,6 +94,22 @@ def _draw_precision(
     return _draw_wishart(inverse_scale, degrees + n, chance)
 
 
+def diagonal_coordinates(precision: Float64s, own: Float64s) -> tuple[Float64s, Float64s, Float64s]:
+    """T with TᵀΛ⁻¹T = 1 and TᵀΨ⁻¹T = D⁻¹: coordinates xT in which nothing goes together.
+
+    Args:
+        precision: Λ, of rows, shape (width, width).
+        own: Ψ, of coefficients, same shape.
+
+    Returns:
+        T, T⁻¹ and the diagonal of D, shape (width,).
+    """
+    lower = np.linalg.cholesky(precision)
+    inverse = np.linalg.inv(lower)
+    ridge, turn = np.linalg.eigh(inverse @ own @ inverse.T)
+    return lower @ turn, turn.T @ inverse, ridge
+
+
 def _prior_variances(width: int, spread: float) -> Float64s:
     variances = np.full(width, PRIOR_VARIANCE * spread)
     variances[-1] = PRIOR_VARIANCE * spread**2  # a bias has the unit of the ratings
@@ -100,7 +127,7 @@ def _draw_wishart(inverse_scale: Float64s, degrees: float, chance: np.random.Gen
     return np.asarray(half @ half.T)
 
 
-def products(x: Factors) -> Float64s:
+def products(x: Factors | Float64s) -> Float64s:
     """Σ x xᵀ over rows, shape (width, width), with float32 sums of 512 rows at most."""
     n, width = x.shape
     whole = n // 512 * 512

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -196,6 +196,14 @@ def _grouped(
         columns, grouped, sources,
     )  # fmt: skip
     return columns, grouped, roots[sources] if len(roots) else roots
+
+
+def with_values(rows: GroupedRows, values: Values) -> GroupedRows:
+    """The same rows with other values: ratings less the mean, float32, in the order of the rows."""
+    ratings = rows.ratings._replace(
+        values=read_only(values), step=np.float32(1), shift=np.float32(0)
+    )
+    return replace(rows, ratings=ratings)
 
 
 def read_only(array: AnyArray) -> AnyArray:

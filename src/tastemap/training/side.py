@@ -26,7 +26,7 @@ import numpy as np
 
 from tastemap.arrays import AnyArray, Codes, Factors, Float64s, Int64s, Mask, Values
 from tastemap.training import kernels
-from tastemap.training.hyperpriors import draw_coefficient_precision
+from tastemap.training.hyperpriors import diagonal_coordinates, draw_coefficient_precision
 from tastemap.training.rows import GroupedRows
 
 
@@ -83,20 +83,17 @@ class RatedFeatures:
             chance: where draws come from.
         """
         own = draw_coefficient_precision(self.coefficients[self.used], spread, chance)
-        lower = np.linalg.cholesky(precision)
-        inverse = np.linalg.inv(lower)
-        ridge, turn = np.linalg.eigh(inverse @ own @ inverse.T)
-        basis = (lower @ turn).astype(np.float32)
-        back = (turn.T @ inverse).astype(np.float32)
+        basis, back, ridge = diagonal_coordinates(precision, own)
+        turn: Factors = basis.astype(np.float32)
         normals = chance.standard_normal(self.coefficients.shape, np.float32)
         return CoefficientDraw(
             features=self,
             apart=apart,
-            back=back,
-            rest=_in_groups((apart - self.explained) @ basis),
-            coefficients=_in_groups(self.coefficients @ basis),
+            back=back.astype(np.float32),
+            rest=_in_groups(np.asarray((apart - self.explained) @ turn, np.float32)),
+            coefficients=_in_groups(self.coefficients @ turn),
             normals=_in_groups(normals),
-            ridge=_in_groups(ridge.astype(np.float32)[None], padding=1),
+            ridge=_in_groups(ridge[None].astype(np.float32), padding=1),
         )
 
 

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Literal
 
+from tastemap.data.moments import seconds_of
 from tastemap.errors import ConfigError
 
 MAX_FACTORS = 256
@@ -68,6 +70,10 @@ class GibbsSettings:
         rated_items: let which items a user rated say what the user is like.
         raters: let who rated an item say what the item is like.
         days: let users differ from day to day.
+        likelihood: ``"normal"``: ratings are numbers with normal noise; ``"ordinal"``: steps of a
+            scale (`tastemap.training.ordinal`).
+        eras: of an ordinal likelihood: when each era of the scale after the first begins, or
+            ``"auto"``: where values begin to occur.
         threads: None for every core. The result does not depend on it.
 
     Raises:
@@ -81,6 +87,8 @@ class GibbsSettings:
     rated_items: bool = False
     raters: bool = False
     days: bool = False
+    likelihood: Literal["normal", "ordinal"] = "normal"
+    eras: Literal["auto"] | tuple[float | str, ...] = "auto"
     threads: int | None = None
 
     def __post_init__(self) -> None:
@@ -89,6 +97,14 @@ class GibbsSettings:
             raise ConfigError(f"draws must be at least 1, got {self.draws}")
         if self.burn_in < 0:
             raise ConfigError(f"burn_in must not be negative, got {self.burn_in}")
+        if self.likelihood not in ("normal", "ordinal"):
+            raise ConfigError(f'likelihood must be "normal" or "ordinal", got {self.likelihood!r}')
+        if self.eras != "auto":
+            if self.likelihood == "normal":
+                raise ConfigError('eras are of likelihood="ordinal", and the likelihood is normal')
+            begins = [seconds_of(one) for one in self.eras]
+            if any(after <= before for before, after in pairwise(begins)):
+                raise ConfigError(f"eras must begin one after the other, got {self.eras}")
         if self.sweeps < self.burn_in + self.draws:
             raise ConfigError(
                 f"sweeps must be at least burn_in + draws = {self.burn_in + self.draws}, "
