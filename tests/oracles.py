@@ -169,3 +169,15 @@ def cut_likelihood(counts, grid, cuts):
 def inverse_normal(p):
     """Where the normal distribution function is p."""
     return NormalDist().inv_cdf(p)
+
+
+def residual_products(ratings: Any, other: Array, own: Array, x: Array) -> Array:
+    """The matrix of w (t - own - other), rows by the other side, times x."""
+    matrix = np.zeros((len(own), len(other)))
+    for row in range(len(own)):
+        for n in range(ratings.start[row], ratings.start[row + 1]):
+            column = ratings.columns[n]
+            weight = float(ratings.roots[n]) ** 2 if len(ratings.roots) else 1.0
+            t = float(ratings.values[n]) * float(ratings.step) + float(ratings.shift)
+            matrix[row, column] += weight * (t - float(own[row]) - float(other[column]))
+    return matrix @ x.astype(np.float64)

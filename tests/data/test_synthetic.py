@@ -48,7 +48,7 @@ def test_no_shift_or_stretch_of_the_expected_ratings_is_nearer(made: SyntheticRa
 def test_ratings_vary_as_the_model_says() -> None:
     model = SyntheticModel(scale=(-8, 12))
     made = synthetic_ratings(2000, 1000, 100_000, model=model)
-    taste = 0.4**2 + 0.4**2 + 0.5**2
+    taste = 0.4**2 + 0.4**2 + 0.4**2
     assert float(np.var(made.expected)) == pytest.approx(taste, rel=0.1)
     assert float(made.expected.mean()) == pytest.approx(3.5, abs=0.1)
     assert made.floor == pytest.approx(np.sqrt(0.85**2 + 0.25 / 12), rel=0.02)

@@ -241,6 +241,19 @@ def test_predict_pairs(seed: int, k: int, n: int) -> None:
 
 
 @relaxed
+@given(problems, st.integers(1, 20))
+def test_residual_products(problem: Problem, k: int) -> None:
+    ratings, other = problem[0], problem[1]
+    chance = np.random.default_rng(k)
+    n_rows, n_other = len(ratings.start) - 1, len(other.factors)
+    own, theirs = chance.standard_normal(n_rows).astype(F), other.factors[:, -1].copy()
+    x = chance.standard_normal((n_other, k)).astype(F)
+    out = np.full((n_rows, k), 9, F)
+    kernels.residual_products(ratings, theirs, own, x, out, 0, n_rows)
+    close(out, oracles.residual_products(ratings, theirs, own, x))
+
+
+@relaxed
 @given(st.integers(0, 1000), st.integers(1, 9), st.integers(1, 12))
 def test_draw_coefficients(seed: int, n_rows: int, n_features: int) -> None:
     chance = np.random.default_rng(seed)

@@ -2,7 +2,7 @@
 
     rating = round to half stars(mean + b_u + c_i + p_u · q_i + noise), kept within the scale,
 
-with normal biases and factors. Who rates what follows power laws: the chance of the user (or
+with normal biases and factors; as in real tastes, the first components count most. Who rates what follows power laws: the chance of the user (or
 item) of rank n is as (n + offset)^-exponent. No predictor has a smaller error in the long run than
 the true mean of each rating, rounding and the ends of the scale included: its error is the floor.
 """
@@ -25,8 +25,9 @@ SIZES: dict[str, tuple[int, int, int]] = {
     "1M": (6_040, 3_706, 1_000_000),
     "10M": (70_000, 10_700, 10_000_000),
     "25M": (162_000, 59_000, 25_000_000),
+    "100M": (480_000, 17_800, 100_000_000),
 }
-"""Users, items and ratings of the MovieLens sets of these names."""
+"""Users, items and ratings of the MovieLens sets of these names, and of the Netflix prize."""
 
 _AT_ONCE = 1 << 16
 
@@ -40,6 +41,7 @@ class SyntheticModel:
         user_bias_deviation, item_bias_deviation: standard deviations of the biases.
         rank: numbers for each user and each item.
         taste_deviation: standard deviation of p_u · q_i.
+        taste_decay: the j-th component of p_u · q_i has a standard deviation as j^-taste_decay.
         noise_deviation: standard deviation of the noise.
         user_exponent, item_exponent: of the power laws of activity and popularity.
         user_offset, item_offset: ranks before the power law sets in.
@@ -50,8 +52,9 @@ class SyntheticModel:
     user_bias_deviation: float = 0.4
     item_bias_deviation: float = 0.4
     rank: int = 20
-    taste_deviation: float = 0.5
-    noise_deviation: float = 0.85
+    taste_deviation: float = 0.4
+    taste_decay: float = 1.0
+    noise_deviation: float = 0.857
     user_exponent: float = 0.6
     item_exponent: float = 0.9
     user_offset: float = 50.0
@@ -170,8 +173,9 @@ def _centers(
     item_bias = chance.standard_normal(n_items, np.float32) * model.item_bias_deviation
     user_factors = chance.standard_normal((n_users, model.rank), np.float32)
     item_factors = chance.standard_normal((n_items, model.rank), np.float32)
-    # p · q has variance rank, as the sum of `rank` products of standard normals.
-    item_factors *= np.float32(model.taste_deviation / math.sqrt(max(model.rank, 1)))
+    # p · q has variance Σ decay², as a sum of products of standard normals.
+    decay = np.arange(1.0, model.rank + 1) ** -model.taste_decay
+    item_factors *= (model.taste_deviation * decay / np.linalg.norm(decay)).astype(np.float32)
     centers = np.empty(len(users), np.float32)
     for first in range(0, len(users), _AT_ONCE):
         part = slice(first, first + _AT_ONCE)

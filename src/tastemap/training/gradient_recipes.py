@@ -220,7 +220,7 @@ class BiasedMF(GradientRecipe):
         weighted: of ALS, with a λ: multiply it by the number of ratings of the user or item.
         nonnegative: of ALS: keep factors at 0 or above.
         sweeps: of ALS: at most so many times both sides are solved.
-        tolerance: of ALS: stop when a sweep changes the error by less than this part.
+        tolerance: of ALS: stop when two sweeps in a row change the error by less than this part.
 
     See `GradientRecipe` for ``factors``, which both solvers have, and the settings of Adam.
     """
@@ -232,7 +232,7 @@ class BiasedMF(GradientRecipe):
     weighted: bool = True
     nonnegative: bool = False
     sweeps: int = 30
-    tolerance: float = 5e-4
+    tolerance: float = 1e-3
 
     def __post_init__(self) -> None:
         GradientRecipe.__post_init__(self)

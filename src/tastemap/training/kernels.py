@@ -397,3 +397,27 @@ def predict_pairs(users, items, user_side, item_side, mean, out, first, last):
         for j in range(k):
             dot += user_side[user, j] * item_side[item, j]
         out[n] = mean + user_side[user, k] + item_side[item, k] + dot
+
+
+@_kernel
+def residual_products(ratings, other, own, x, out, first, last):
+    """Write Σ w (t - own - other) x over the ratings of rows ``first`` to ``last - 1``.
+
+    Args:
+        ratings: a `RowRatings`.
+        other, own: biases of the other side and of the rows, float32.
+        x: a vector for each of the other side, shape (n_other, k), float32.
+        out: written, shape (n_rows, k).
+        first, last: range of rows.
+    """
+    for row in range(first, last):
+        sums = out[row]
+        sums[:] = np.float32(0)
+        for n in range(ratings.start[row], ratings.start[row + 1]):
+            column = ratings.columns[n]
+            t = np.float32(ratings.values[n]) * ratings.step + ratings.shift
+            t -= own[row] + other[column]
+            if ratings.roots.shape[0]:
+                t *= ratings.roots[n] * ratings.roots[n]
+            for j in range(x.shape[1]):
+                sums[j] += t * x[column, j]

@@ -24,7 +24,8 @@ class AlsSettings:
         weighted: multiply λ by the number of ratings of the row; means nothing with ``"auto"``.
         nonnegative: keep all factors at 0 or above; biases are free.
         sweeps: at most so many times both sides.
-        tolerance: stop when a sweep changes the error being minimised by less than this part.
+        tolerance: stop when two sweeps in a row change the error being minimised by less than
+            this part.
         patience: stop after so many sweeps without a better validation error, and keep the best
             sweep's factors; None to learn nothing from the validation ratings.
         threads: None for every core. The result does not depend on it.
@@ -38,7 +39,7 @@ class AlsSettings:
     weighted: bool = True
     nonnegative: bool = False
     sweeps: int = 30
-    tolerance: float = 5e-4
+    tolerance: float = 1e-3
     patience: int | None = None
     threads: int | None = None
 
