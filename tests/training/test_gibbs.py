@@ -31,7 +31,11 @@ QUICK = GibbsSettings(factors=4, sweeps=60, burn_in=20, draws=16)
 @pytest.fixture(scope="module")
 def made() -> SyntheticRatings:
     return synthetic_ratings(
-        300, 200, 15_000, model=SyntheticModel(rank=2, taste_deviation=0.6, taste_decay=0, noise_deviation=0.85), seed=1
+        300,
+        200,
+        15_000,
+        model=SyntheticModel(rank=2, taste_deviation=0.6, taste_decay=0, noise_deviation=0.85),
+        seed=1,
     )
 
 

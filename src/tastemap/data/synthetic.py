@@ -2,9 +2,10 @@
 
     rating = round to half stars(mean + b_u + c_i + p_u · q_i + noise), kept within the scale,
 
-with normal biases and factors; as in real tastes, the first components count most. Who rates what follows power laws: the chance of the user (or
-item) of rank n is as (n + offset)^-exponent. No predictor has a smaller error in the long run than
-the true mean of each rating, rounding and the ends of the scale included: its error is the floor.
+with normal biases and factors; as in real tastes, the first components count most. Who rates what
+follows power laws: the chance of the user (or item) of rank n is as (n + offset)^-exponent. No
+predictor has a smaller error in the long run than the true mean of each rating, rounding and the
+ends of the scale included: its error is the floor.
 """
 
 from __future__ import annotations

@@ -34,7 +34,8 @@ def spectral_items(
     """Factors then bias of each item, shape (n_items, k + 1), float32.
 
     Args:
-        users, items: the ratings, grouped both ways.
+        users: the ratings, grouped by user.
+        items: the same, grouped by item.
         factors: k; those beyond the number of users or items are 0.
         seed: of the random directions to begin with.
         workers: the threads.
