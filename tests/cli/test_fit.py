@@ -286,3 +286,23 @@ def test_update_takes_new_ratings_in(csv_files: Path, tmp_path: Path) -> None:
     assert said["ratings"] == len(before.ratings) + 2
     (tmp_path / "busy").write_text("mine")
     assert run("update", model, new, "--out", tmp_path / "busy").exit_code == 1
+
+
+@pytest.mark.parametrize(
+    ("setting", "value"),
+    [
+        ("item_features=yes", True),
+        ("item_features=genres,year", ("genres", "year")),
+        ("likelihood=ordinal", "ordinal"),
+    ],
+)
+def test_a_setting_of_several_types_is_read_as_the_first_that_fits(
+    setting: str, value: object
+) -> None:
+    recipe = make_recipe(ModelName.BAYESIAN, [setting])
+    assert getattr(recipe, setting.partition("=")[0]) == value
+
+
+def test_eras_are_dates_or_seconds() -> None:
+    dates = ["likelihood=ordinal", "eras=2003-02-18,2010-01-01"]
+    assert getattr(make_recipe(ModelName.BAYESIAN, dates), "eras") == ("2003-02-18", "2010-01-01")  # noqa: B009

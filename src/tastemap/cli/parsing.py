@@ -89,7 +89,14 @@ def _typed(text: str, hint: Any, between: str = _BETWEEN) -> Any:
     if origin in (typing.Union, types.UnionType):
         if text.casefold() == "none" and type(None) in arguments:
             return None
-        return _typed(text, next(one for one in arguments if one is not type(None)))
+        errors = []
+        for kind in arguments:
+            if kind is not type(None):
+                try:
+                    return _typed(text, kind, between)
+                except ValueError as error:
+                    errors.append(error)
+        raise errors[0]
     if origin is tuple:
         parts = [part.strip() for part in text.split(between[0]) if part.strip()]
         kinds = arguments[:1] * len(parts) if arguments[-1] is Ellipsis else arguments
