@@ -7,7 +7,6 @@ def variants(data_set):
     ids_only = bayes | {"rated_items": False, "raters": False}
     rows = {"tastemap ALS": als}
     if data_set == "bundled" or data_set.startswith("ml-100k"):
-        # Recommended ways of evaluating with dates belong here.
         rows |= {
             "tastemap Bayesian, ids only": ids_only,
             "tastemap Bayesian": bayes,
@@ -33,6 +32,5 @@ def fit(ratings, settings, seed):
 
 
 def predict(recommender, rows, settings):
-    if settings.get("days"):
-        return recommender.model.predict_dated(rows.users, rows.items, rows.times)
-    return recommender.predict_codes(rows.users, rows.items).values
+    times = rows.times if settings.get("days") else None
+    return recommender.predict_codes(rows.users, rows.items, times).values
