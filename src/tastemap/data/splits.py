@@ -23,12 +23,15 @@ class Split:
         valid: what models are measured on, such as while settings are chosen.
         test: what is looked at once, at the end; None where there is no third part.
         description: how the division was made, for reports.
+        known: ratings of users who are new to train, that a model may be told before it is
+            measured on their other ratings (`new_users`); None where valid is of known users.
     """
 
     train: Ratings
     valid: Ratings
     test: Ratings | None = None
     description: str = field(default="")
+    known: Ratings | None = None
 
     def __repr__(self) -> str:
         test = "" if self.test is None else f", {len(self.test):,} test"
@@ -135,6 +138,39 @@ def per_user(
     said += f", seed {seed}" + _without(counts, n_valid)
     valid, test = _first_places(ratings, _places(ratings, draws), n_valid, n_test)
     return _split(ratings, ~valid & ~test, valid, said, test if test_fraction else None)
+
+
+def new_users(
+    ratings: Ratings, user_fraction: float = 0.2, known_fraction: float = 0.5, seed: int = 0
+) -> Split:
+    """Some users are kept out of training altogether: strong generalisation.
+
+    Of each of them a share of the ratings is in ``known``, which a model may be told before it is
+    measured (`tastemap.evaluate` with ``known=``), and the others are in ``valid``.
+
+    Args:
+        ratings: what to divide.
+        user_fraction: chance of a user to be kept out, between 0 and 1.
+        known_fraction: chance of a rating of theirs to be known, between 0 and 1.
+        seed: which users and ratings.
+
+    Raises:
+        ConfigError: a fraction is out of its range.
+        DataError: chance has left nobody in one of the parts: take another fraction or seed.
+    """
+    _check_fraction("user_fraction", user_fraction)
+    _check_fraction("known_fraction", known_fraction)
+    chance = stream(seed, "split/new-users")
+    new = (chance.random(ratings.n_users) < user_fraction)[ratings.users]
+    known = new & (chance.random(len(ratings)) < known_fraction)
+    if new.all() or not known.any() or not (new & ~known).any():
+        raise DataError("chance has left a part empty: take another fraction or seed")
+    said = (
+        f"new users, {user_fraction:g} of the users kept out, {known_fraction:g} of their ratings "
+        f"known, seed {seed}"
+    )
+    parts = _split(ratings, ~new, new & ~known, said)
+    return replace(parts, known=replace(ratings.take(known), part=f"known of {said}"))
 
 
 def leave_last_out(ratings: Ratings, n: int = 1, test: int = 0) -> Split:

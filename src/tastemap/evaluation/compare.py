@@ -175,6 +175,7 @@ def compare(
     *,
     k: int | Iterable[int] | None = 10,
     relevant_from: float | None = None,
+    known: Ratings | None = None,
 ) -> Comparison:
     """Measure several models on the same ratings, best first.
 
@@ -186,6 +187,7 @@ def compare(
         test: ratings none was trained on.
         k: lengths of the lists to measure; None: measure no lists.
         relevant_from: as of `tastemap.evaluate`.
+        known: as of `tastemap.evaluate`.
 
     Raises:
         DataError: there are no models or no test ratings.
@@ -196,7 +198,7 @@ def compare(
     named = list(models.items()) if isinstance(models, Mapping) else list(_numbered(models))
     lengths = k if k is None or isinstance(k, int) else tuple(k)
     measured = [
-        measure(model, test, name=name, k=lengths, relevant_from=relevant_from)
+        measure(model, test, name=name, k=lengths, relevant_from=relevant_from, known=known)
         for name, model in named
     ]
     return comparison_of(measured)

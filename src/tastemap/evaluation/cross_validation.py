@@ -210,9 +210,8 @@ def mean_of(evaluations: Sequence[Evaluation], n_seeds: int = 1) -> Evaluation:
     }
     if means["mse"] is not None:
         means["rmse"] = means["mse"] ** 0.5
-    counts: dict[str, Any] = {
-        name: total(name) for name in ("rows", "overlap", "before_own", "before_any", "by_day")
-    }
+    names = ("rows", "overlap", "before_own", "before_any", "by_day", "folded_in")
+    counts: dict[str, Any] = {name: total(name) for name in names}
     return dataclasses.replace(
         first,
         **means,
@@ -267,7 +266,12 @@ def _fit_all(
                 with PeakMemory() as memory:
                     model = recipe.fit(split.train, seed=seed)
                 measured = measure(
-                    model, split.valid, name=name, k=lengths, relevant_from=relevant_from
+                    model,
+                    split.valid,
+                    name=name,
+                    k=lengths,
+                    relevant_from=relevant_from,
+                    known=split.known,
                 )
                 run = _Run(
                     split=split.description, seed=seed, measured=measured, memory=memory.bytes

@@ -13,6 +13,7 @@ from tastemap.data.ratings import Ratings
 from tastemap.data.vocabulary import Vocabulary
 from tastemap.errors import DataError
 from tastemap.evaluation.lists import ListMeasures, rank, seen_rows
+from tastemap.evaluation.new_users import with_new_users
 from tastemap.metrics import rating
 from tastemap.models.posterior import PosteriorModel
 from tastemap.results import GLOBAL_MEAN, ITEM_BIAS, MODEL, SOURCES, USER_BIAS
@@ -49,6 +50,8 @@ class Evaluation(Table):
         by_day: test rows predicted by what the user was like on the day of the rating; None where
             the model's users are the same on all days, or the rows have no times.
         lists: how good its lists are; None where they were not measured.
+        folded_in: users folded in before, from ratings that were known of them; None where all
+            are users the model was trained on, or fell back.
     """
 
     model: str
@@ -69,6 +72,7 @@ class Evaluation(Table):
     fit_seconds: float
     by_day: int | None = None
     lists: ListMeasures | None = None
+    folded_in: int | None = None
 
     @property
     def measures(self) -> dict[str, float]:
@@ -115,6 +119,8 @@ def notes(evaluations: Sequence[Evaluation]) -> list[str]:
             f"{first.rows:,} rows tested; {share:.1%} have a user or item without training "
             f"ratings: {', '.join(parts)}"
         ]
+    if first.folded_in is not None:
+        said.append(f"{first.folded_in:,} users were new, and folded in from some ratings")
     if first.before_any is None:
         said.append("no times: it is not known whether the split leaks time")
     elif first.before_any:
@@ -174,6 +180,7 @@ def evaluate(
     relevant_from: float | None = None,
     level: float | None = 0.8,
     sampled: int | None = None,
+    known: Ratings | None = None,
 ) -> Evaluation:
     """Measure a model on ratings.
 
@@ -194,13 +201,23 @@ def evaluate(
             measure no intervals.
         sampled: rank relevant items among this many items drawn at random instead of all. Faster,
             but it can put the worse of two models first; a warning is logged.
+        known: ratings of users who have no training ratings, to be folded in before: what
+            `tastemap.split.new_users` gives.
 
     Raises:
-        DataError: there are no test ratings.
+        DataError: there are no test ratings, or a user of ``known`` has training ratings.
+        NotFittedFor: the model cannot take in new users.
         ConfigError: a length, a level or a number of items is out of its range.
     """
     return measure(
-        model, test, name=name, k=k, relevant_from=relevant_from, level=level, sampled=sampled
+        model,
+        test,
+        name=name,
+        k=k,
+        relevant_from=relevant_from,
+        level=level,
+        sampled=sampled,
+        known=known,
     ).evaluation
 
 
@@ -213,10 +230,14 @@ def measure(
     relevant_from: float | None = None,
     level: float | None = 0.8,
     sampled: int | None = None,
+    known: Ratings | None = None,
 ) -> Measured:
     """As `evaluate`, with what each user adds."""
     if not len(test):
         raise DataError("there are no ratings to test on")
+    before_own, before_any = older(test, model.ratings, codes_of(test, model.ratings)[0])
+    if known is not None:
+        model = with_new_users(model, known)
     train = model.ratings
     users, items = codes_of(test, train)
     errors, squares, by_day = _rating_errors(model, test, users, items, level)
@@ -231,9 +252,8 @@ def measure(
         )
     if ranked is not None:
         for measured, each in ranked.each.items():
-            known = ~np.isnan(each)
-            sums[measured] = _by_user(ranked.users[known], each[known], test.n_users)
-    before_own, before_any = older(test, train, users)
+            there = ~np.isnan(each)
+            sums[measured] = _by_user(ranked.users[there], each[there], test.n_users)
     evaluation = Evaluation(
         model=model.recipe.name if name is None else name,
         recipe=model.recipe.name,
@@ -246,6 +266,7 @@ def measure(
         fit_seconds=model.seconds,
         by_day=by_day,
         lists=None if ranked is None else ranked.measures,
+        folded_in=None if known is None else len(np.unique(known.users)),
     )
     return Measured(evaluation=evaluation, sums=sums)
 
