@@ -156,7 +156,9 @@ class _State:
         users, items = sides
         items.x = spectral_items(*grouped, k, seed, workers)
         if settings.nonnegative:
-            np.abs(items.x, out=items.x)
+            # Both ends of each direction, as factors of their own.
+            half = items.x[:, : (k + 1) // 2]
+            items.x[:, :k] = np.maximum(np.hstack([half, -half]), 0)[:, :k]
         return cls(
             settings=settings, workers=workers, train=train, users=users, items=items,
             spread=spread, noise=1.25 / spread**2 if auto else 1.0,
