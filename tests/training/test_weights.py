@@ -1,4 +1,4 @@
-"""Weights count in every recipe that predicts ratings."""
+"""Weights count in every recipe that predicts ratings, or are refused."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from tastemap.data.ratings import Ratings
+from tastemap.errors import ConfigError
 from tastemap.training.recipe import Recipe
 from tests.conformance import RECIPES
 from tests.conftest import make_ratings
@@ -32,6 +33,10 @@ def test_predictions_go_towards_the_heavier_ratings(
     weighted = dataclasses.replace(ones_and_fives, weights=heavy_fives)
     users, items = ones_and_fives.users, ones_and_fives.items
     plain = recipe.fit(ones_and_fives, seed=1).predict_codes(users, items).values.mean()
+    if getattr(recipe, "likelihood", "normal") == "ordinal":
+        with pytest.raises(ConfigError, match="these have weights"):
+            recipe.fit(weighted, seed=1)
+        return
     drawn = recipe.fit(weighted, seed=1).predict_codes(users, items).values.mean()
     # Of as many ones as fives, a ninth as heavy, the mean is 4.6 instead of 3.
     assert plain == pytest.approx(3, abs=0.3)

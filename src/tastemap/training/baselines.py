@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import ClassVar
 
@@ -12,8 +14,14 @@ from tastemap.arrays import Codes, Float64s
 from tastemap.data.ratings import Ratings
 from tastemap.errors import ConfigError
 from tastemap.models.bias import BiasModel
+from tastemap.models.protocol import blocks
 from tastemap.training.history import OnEpoch, TrainingHistory
 from tastemap.training.recipe import Recipe
+
+_AT_ONCE = 1 << 18
+"""Ratings taken in one go, so that memory does not grow with them."""
+_SETTLED = 1e-5
+"""Of the width of the scale: biases that move by less are taken as solved."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -50,7 +58,7 @@ class BiasesOnly(Recipe):
     Attributes:
         user_damping: the bias of a user with this many ratings is half what the ratings say.
         item_damping: the same for items.
-        sweeps: how many times both sides are solved.
+        sweeps: at most so many times both sides are solved; fewer when nothing moves any more.
     """
 
     name: ClassVar[str] = "biases"
@@ -78,24 +86,48 @@ class BiasesOnly(Recipe):
 
     def solve(self, train: Ratings) -> BiasModel:
         """The fitted biases themselves; also the fallback of every other model."""
-        weights = np.ones(len(train)) if train.weights is None else train.weights.astype(float)
-        residual = train.values - train.mean
-        user_bias, item_bias = np.zeros(train.n_users), np.zeros(train.n_items)
+        users, items, weights = train.users, train.items, train.weights
 
-        def damped(codes: Codes, rest: Float64s, n: int, damping: float) -> Float64s:
-            # b = Σ w (r - rest) / (damping + Σ w), 0 where there is nothing to divide by
-            total = np.bincount(codes, weights * rest, minlength=n)
-            count = np.bincount(codes, weights, minlength=n) + damping
-            bias: Float64s = np.divide(total, count, out=np.zeros(n), where=count > 0)
-            return bias
+        def sums(codes: Codes, n: int, value: Callable[[slice], Float64s]) -> Float64s:
+            """Σ w value over the ratings of each code, a part of the ratings at a time."""
+            total = np.zeros(n)
+            for part in blocks(len(train), _AT_ONCE):
+                weighted = value(part) if weights is None else value(part) * weights[part]
+                total += np.bincount(codes[part], weighted, minlength=n)
+            return total
 
+        def ones(part: slice) -> Float64s:
+            return np.ones(len(users[part]))
+
+        def above_mean(part: slice) -> Float64s:
+            return train.values[part].astype(np.float64) - train.mean
+
+        n_users, n_items = train.n_users, train.n_items
+        user_total, item_total = sums(users, n_users, above_mean), sums(items, n_items, above_mean)
+        user_weight = sums(users, n_users, ones) + self.user_damping
+        item_weight = sums(items, n_items, ones) + self.item_damping
+        user_bias, item_bias = np.zeros(n_users), np.zeros(n_items)
+        low, high = train.scale
         for _ in range(self.sweeps):
-            rest = residual - user_bias[train.users]
-            item_bias = damped(train.items, rest, train.n_items, self.item_damping)
-            rest = residual - item_bias[train.items]
-            user_bias = damped(train.users, rest, train.n_users, self.user_damping)
+            # b = Σ w (r - μ - the other's bias) / (damping + Σ w)
+            before = user_bias
+            rest = item_total - sums(items, n_items, partial(_of, before, users))
+            item_bias = _divided(rest, item_weight)
+            rest = user_total - sums(users, n_users, partial(_of, item_bias, items))
+            user_bias = _divided(rest, user_weight)
+            if np.max(np.abs(user_bias - before), initial=0) <= _SETTLED * (high - low):
+                break
         return BiasModel(
             mean=train.mean,
             user_bias=user_bias.astype(np.float32),
             item_bias=item_bias.astype(np.float32),
         )
+
+
+def _of(bias: Float64s, codes: Codes, part: slice) -> Float64s:
+    return bias[codes[part]]
+
+
+def _divided(total: Float64s, weight: Float64s) -> Float64s:
+    """0 where there is nothing to divide by."""
+    return np.divide(total, weight, out=np.zeros(len(total)), where=weight > 0)
