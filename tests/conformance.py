@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -25,6 +26,20 @@ RECIPES: list[Recipe] = [
     tm.BayesianMF(factors=3, sweeps=20, burn_in=4, draws=4),
     tm.BayesianMF(factors=3, sweeps=20, burn_in=4, draws=4, likelihood="ordinal"),
 ]
+
+_FACTORS = tm.ImplicitALS(factors=3, sweeps=3)
+LISTS: list[Recipe] = [
+    tm.Popularity(),
+    tm.ItemKNN(neighbours=2),
+    tm.ItemKNN(similarity="adjusted cosine"),
+    tm.RP3beta(neighbours=2),
+    tm.EASE(regularization=2),
+    tm.EASE(regularization=2, min_rating=4),
+    _FACTORS,
+    tm.ImplicitALS(factors=6, sweeps=3, block=2),
+    tm.Blend(recipes=(tm.EASE(regularization=1), _FACTORS), weights=(2, 1)),
+]
+"""Recipes whose models rank items and predict no ratings."""
 
 
 def predicts_finite_ratings_within_the_scale(model: Recommender, tmp_path: Path) -> None:
@@ -97,6 +112,78 @@ CHECKS: list[Callable[[Recommender, Path], None]] = [
     is_the_same_with_the_same_seed,
     cannot_be_changed,
     stays_in_its_vocabularies,
+]
+
+
+def refuses_to_predict_ratings(model: Recommender, tmp_path: Path) -> None:
+    assert model.model.predicts == "scores"
+    with pytest.raises(tm.errors.NotFittedFor, match="predicts no ratings"):
+        model.predict(10, 5)
+
+
+def gives_scores_as_they_are(model: Recommender, tmp_path: Path) -> None:
+    for user in model.ratings.user_ids.ids.to_pylist():
+        code = np.array([model.ratings.user_ids.code(user)], np.int32)
+        given = model.recommend(user, 99, seen=True)
+        items = [model.ratings.item_ids.code(item) for item in given.items]
+        assert len(items) == model.ratings.n_items
+        np.testing.assert_array_equal(given.scores, model.score_codes(code)[0, items])
+        assert np.all(np.diff(given.scores) <= 0)
+
+
+def explains_scores_in_parts_that_add_up(model: Recommender, tmp_path: Path) -> None:
+    everyone = np.arange(model.ratings.n_users, dtype=np.int32)
+    scores = model.score_codes(everyone)
+    for user, item in np.ndindex(scores.shape):
+        raw = model.ratings.user_ids.raw(user), model.ratings.item_ids.raw(item)
+        explanation = model.explain(*raw)
+        assert explanation.score == pytest.approx(scores[user, item], abs=1e-5)
+        assert explanation.contributions.sum() == pytest.approx(scores[user, item], abs=1e-4)
+
+
+def ranks_the_same_after_saving_and_loading(model: Recommender, tmp_path: Path) -> None:
+    loaded = tm.load(model.save(tmp_path / "model"))
+    everyone = np.arange(model.ratings.n_users, dtype=np.int32)
+    assert loaded.score_codes(everyone).tobytes() == model.score_codes(everyone).tobytes()
+    assert loaded.recipe == model.recipe
+    assert loaded.history == model.history
+
+
+def takes_in_a_known_user_as_it_knows_them(model: Recommender, tmp_path: Path) -> None:
+    # In training or new, the same ratings say the same: nothing of users is learnt but by them.
+    for user in range(model.ratings.n_users):
+        codes, values = model.ratings.by_user.row(user)
+        titles = model.ratings.item_ids.raws(codes)
+        new = model.recommend(ratings=dict(zip(titles, values.tolist(), strict=True)), n=99)
+        known = model.recommend(model.ratings.user_ids.raw(user), n=99)
+        np.testing.assert_allclose(new.scores, known.scores, rtol=1e-3, atol=1e-4)
+        assert not set(new.items) & set(titles)
+
+
+def fits_interactions_as_it_fits_ratings(model: Recommender, tmp_path: Path) -> None:
+    taken = replace(model.ratings, values=np.ones(len(model.ratings), np.float32), explicit=False)
+    asks = getattr(model.recipe, "min_rating", None) is not None
+    if asks or getattr(model.recipe, "similarity", "cosine") != "cosine":
+        with pytest.raises(tm.errors.DataError, match="interactions without ratings"):
+            model.recipe.fit(taken)
+        return
+    again = model.recipe.fit(taken, seed=model.seed)
+    for name, array in model.model.parameters().items():
+        np.testing.assert_array_equal(array, again.model.parameters()[name])
+
+
+LIST_CHECKS: list[Callable[[Recommender, Path], None]] = [
+    predicts_pairs_and_whole_users_alike,
+    never_recommends_what_was_rated,
+    is_the_same_with_the_same_seed,
+    cannot_be_changed,
+    stays_in_its_vocabularies,
+    refuses_to_predict_ratings,
+    gives_scores_as_they_are,
+    explains_scores_in_parts_that_add_up,
+    ranks_the_same_after_saving_and_loading,
+    takes_in_a_known_user_as_it_knows_them,
+    fits_interactions_as_it_fits_ratings,
 ]
 
 

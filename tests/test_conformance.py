@@ -22,5 +22,14 @@ def test_a_model(
     check(conformance.fit(recipe, small), tmp_path)
 
 
+@pytest.mark.parametrize("check", conformance.LIST_CHECKS, ids=lambda check: check.__name__)
+@pytest.mark.parametrize("recipe", conformance.LISTS, ids=lambda recipe: recipe.name)
+def test_a_model_of_lists(
+    recipe: Recipe, check: Callable[[Recommender, Path], None], small: Ratings, tmp_path: Path
+) -> None:
+    check(conformance.fit(recipe, small), tmp_path)
+
+
 def test_every_recipe_is_checked() -> None:
-    assert {recipe.name for recipe in conformance.RECIPES} == set(RECIPES)
+    checked = [*conformance.RECIPES, *conformance.LISTS]
+    assert {recipe.name for recipe in checked} == set(RECIPES)

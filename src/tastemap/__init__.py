@@ -30,18 +30,30 @@ if TYPE_CHECKING:
     from tastemap.training.baselines import BiasesOnly as BiasesOnly
     from tastemap.training.baselines import GlobalMean as GlobalMean
     from tastemap.training.bayesian import BayesianMF as BayesianMF
+    from tastemap.training.blend import Blend as Blend
+    from tastemap.training.ease import EASE as EASE
     from tastemap.training.gradient_recipes import BiasedMF as BiasedMF
     from tastemap.training.gradient_recipes import DotProduct as DotProduct
     from tastemap.training.gradient_recipes import NeuralNet as NeuralNet
+    from tastemap.training.implicit_als import ImplicitALS as ImplicitALS
+    from tastemap.training.item_knn import ItemKNN as ItemKNN
+    from tastemap.training.popularity import Popularity as Popularity
+    from tastemap.training.rp3beta import RP3beta as RP3beta
 
 # public name -> where it lives; a name that is a module has no attribute.
 _HOMES: dict[str, tuple[str, str | None]] = {
     "BayesianMF": ("tastemap.training.bayesian", "BayesianMF"),
     "BiasedMF": ("tastemap.training.gradient_recipes", "BiasedMF"),
     "BiasesOnly": ("tastemap.training.baselines", "BiasesOnly"),
+    "Blend": ("tastemap.training.blend", "Blend"),
     "DotProduct": ("tastemap.training.gradient_recipes", "DotProduct"),
+    "EASE": ("tastemap.training.ease", "EASE"),
     "GlobalMean": ("tastemap.training.baselines", "GlobalMean"),
+    "ImplicitALS": ("tastemap.training.implicit_als", "ImplicitALS"),
+    "ItemKNN": ("tastemap.training.item_knn", "ItemKNN"),
     "NeuralNet": ("tastemap.training.gradient_recipes", "NeuralNet"),
+    "Popularity": ("tastemap.training.popularity", "Popularity"),
+    "RP3beta": ("tastemap.training.rp3beta", "RP3beta"),
     "Ratings": ("tastemap.data.ratings", "Ratings"),
     "Recommender": ("tastemap.recommender", "Recommender"),
     "audit": ("tastemap.data.audit", "audit"),
@@ -63,13 +75,19 @@ _HOMES: dict[str, tuple[str, str | None]] = {
     "write_report": ("tastemap.report", "write_report"),
 }
 
-__all__ = [
+__all__ = [  # noqa: RUF022  # in the order of dir()
     "BayesianMF",
     "BiasedMF",
     "BiasesOnly",
+    "Blend",
     "DotProduct",
+    "EASE",
     "GlobalMean",
+    "ImplicitALS",
+    "ItemKNN",
     "NeuralNet",
+    "Popularity",
+    "RP3beta",
     "Ratings",
     "Recommender",
     "audit",

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 
+from tastemap.arrays import Codes, Values
 from tastemap.data.joining import join
 from tastemap.data.ratings import Ratings
 from tastemap.data.readers import read_ratings
@@ -16,6 +17,7 @@ from tastemap.models import fold_in
 from tastemap.models.factors import FactorModel
 from tastemap.models.fold_in import FoldedUser, Prior, users_of
 from tastemap.models.posterior import PosteriorModel
+from tastemap.models.protocol import ListModel
 from tastemap.models.updating import updated
 from tastemap.randomness import stream
 from tastemap.results import Questions
@@ -53,8 +55,12 @@ class Newcomers:
         with_biases = isinstance(model, FactorModel) and model.user_bias is not None
         if not isinstance(model, FactorModel) or not with_biases or not to.ratings.explicit:
             raise NotFittedFor(
-                f"a {to.recipe.name} model cannot take in new users or ratings: fit BayesianMF or "
-                "BiasedMF, or train again"
+                f"a {to.recipe.name} model cannot take in new users or ratings: "
+                + (
+                    "recommend(ratings=...) gives lists for somebody new"
+                    if model.predicts == "scores"
+                    else "fit BayesianMF or BiasedMF, or train again"
+                )
             )
         if isinstance(model, PosteriorModel) and model.thresholds is not None:
             raise NotFittedFor(
@@ -66,17 +72,7 @@ class Newcomers:
 
     def fold_in(self, to: Recommender, ratings: Mapping[Any, float]) -> FoldedUser:
         """See `Recommender.fold_in`."""
-        items = np.array([to.catalog.code(item) for item in ratings], np.int32)
-        low, high = to.ratings.scale
-        for item, value in ratings.items():
-            if not _is_number(value) or not low <= value <= high:  # nor NaN
-                raise DataError(
-                    f"the rating {value!r} of {item!r} is not on the scale of the training "
-                    f"ratings, {low:g} to {high:g}"
-                )
-        values = np.array(list(ratings.values()), np.float32)
-        if len(np.unique(items)) != len(items):
-            raise DataError("an item is rated by its id and by its title: rate it once")
+        items, values = _read(to, ratings)
         # Of an item without training ratings nothing is known, so it says nothing about a user.
         known = to.ratings.item_counts[items] > 0
         user = fold_in.fold_in(
@@ -99,6 +95,34 @@ class Newcomers:
             fallback=BiasesOnly().solve(joined.ratings),
             evaluation=None,
         )
+
+
+def scores(to: Recommender, ratings: Mapping[Any, float]) -> tuple[Codes, Values]:
+    """Codes of what somebody new rated, and scores of all items by a model that ranks items.
+
+    Where what they rated says nothing to the model, an item's score is its number of training
+    ratings.
+    """
+    model = to.model
+    assert isinstance(model, ListModel)  # noqa: S101  # what predicts scores is one
+    items, values = _read(to, ratings)
+    found = model.predict_new(items, values)
+    return items, found if found.any() else to.ratings.item_counts.astype(np.float32)
+
+
+def _read(to: Recommender, ratings: Mapping[Any, float]) -> tuple[Codes, Values]:
+    """Ratings of somebody new as codes and values, checked."""
+    items = np.array([to.catalog.code(item) for item in ratings], np.int32)
+    low, high = to.ratings.scale
+    for item, value in ratings.items():
+        if not _is_number(value) or not low <= value <= high:  # nor NaN
+            raise DataError(
+                f"the rating {value!r} of {item!r} is not on the scale of the training "
+                f"ratings, {low:g} to {high:g}"
+            )
+    if len(np.unique(items)) != len(items):
+        raise DataError("an item is rated by its id and by its title: rate it once")
+    return items, np.array(list(ratings.values()), np.float32)
 
 
 def _is_number(value: object) -> bool:

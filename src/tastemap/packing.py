@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import importlib.metadata
 import platform
-from dataclasses import asdict
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
@@ -16,17 +15,30 @@ from tastemap.data.vocabulary import Vocabulary
 from tastemap.evaluation.evaluate import Evaluation
 from tastemap.model_folder import FolderContent
 from tastemap.models.bias import BiasModel
+from tastemap.models.blend import BlendModel
 from tastemap.models.factors import FactorModel
 from tastemap.models.network import NetworkModel
+from tastemap.models.popularity import PopularityModel
 from tastemap.models.posterior import PosteriorModel
+from tastemap.models.preference import PreferenceModel
 from tastemap.models.protocol import Model
+from tastemap.models.similarity import SimilarityModel
 from tastemap.training.history import TrainingHistory
 from tastemap.training.registry import RECIPES
 
 if TYPE_CHECKING:
     from tastemap.recommender import Recommender
 
-_KINDS: tuple[type[Model], ...] = (BiasModel, FactorModel, NetworkModel, PosteriorModel)
+_KINDS: tuple[type[Model], ...] = (
+    BiasModel,
+    FactorModel,
+    NetworkModel,
+    PosteriorModel,
+    PopularityModel,
+    SimilarityModel,
+    PreferenceModel,
+    BlendModel,
+)
 MODELS: dict[str, type[Model]] = {model.kind: model for model in _KINDS}
 """Kinds of model a folder may hold: loading never imports a name it finds in a file."""
 
@@ -39,7 +51,7 @@ def manifest_of(model: Recommender) -> dict[str, Any]:
     return {
         "tastemap": _version("tastemap"),
         "created": datetime.now(UTC).isoformat(timespec="seconds"),
-        "recipe": {"name": model.recipe.name, "settings": asdict(model.recipe)},
+        "recipe": {"name": model.recipe.name, "settings": model.recipe.settings()},
         "model": model.model.kind,
         "seed": model.seed,
         "training_data": {

@@ -83,6 +83,11 @@ def predict_codes(
 ) -> PairPredictions:
     """See `Recommender.predict_codes`."""
     ratings = to.ratings
+    if to.model.predicts != "ratings":
+        raise NotFittedFor(
+            f"a {to.recipe.name} model ranks items and predicts no ratings: ask it to recommend, "
+            "or fit BayesianMF"
+        )
     known_user = (users >= 0) & (ratings.user_counts[users] > 0)
     known_item = (items >= 0) & (ratings.item_counts[items] > 0)
     source = np.full(len(users), GLOBAL_MEAN, np.uint8)

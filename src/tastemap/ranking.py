@@ -56,17 +56,25 @@ def allowed_items(
 def scored(
     by: Recommender, users: Sequence[Any], codes: Codes
 ) -> Iterator[tuple[Any, Codes, Values]]:
-    """Each user with the items they rated and unclipped scores of all items.
-
-    Who has no training ratings gets the scores of the fallback: by item bias.
-    """
+    """Each user with the items they rated and unclipped scores of all items."""
     for part in blocks(len(codes), max(1, SCORES_AT_ONCE // by.ratings.n_items)):
-        scores = np.array(by.model.predict_users(codes[part]))
-        cold = np.flatnonzero(by.ratings.user_counts[codes[part]] == 0)
-        if len(cold):
-            scores[cold] = by.fallback.predict_users(np.full(len(cold), UNKNOWN, np.int32))
+        scores = score_codes(by, codes[part])
         for name, code, mine in zip(users[part], codes[part], scores, strict=True):
             yield name, by.ratings.by_user.row(code)[0], mine
+
+
+def score_codes(by: Recommender, users: Codes) -> Values:
+    """See `Recommender.score_codes`."""
+    scores = np.empty((len(users), by.ratings.n_items), np.float32)
+    cold = (users < 0) | (by.ratings.user_counts[users] == 0)
+    scores[~cold] = by.model.predict_users(users[~cold])
+    if by.model.predicts == "scores":
+        # All 0: nothing that the user rated says anything to the model.
+        cold[~cold] = ~np.any(scores[~cold], axis=1)
+        scores[cold] = by.ratings.item_counts
+    elif cold.any():
+        scores[cold] = by.fallback.predict_users(np.full(1, UNKNOWN, np.int32))
+    return scores
 
 
 def recommendations(
@@ -77,6 +85,7 @@ def recommendations(
     allowed: Mask,
     filtered: dict[str, int],
     seen: bool,
+    scale: tuple[float, float] | None,
     remarks: Iterable[str] = (),
 ) -> Recommendations:
     """The best allowed items of each user.
@@ -89,6 +98,7 @@ def recommendations(
         allowed: as `allowed_items` gives it.
         filtered: the same.
         seen: keep items that the user has rated.
+        scale: lowest and highest rating, where scores are ratings; they are clipped to it.
         remarks: what else to say.
     """
     rows: list[Row] = []
@@ -103,7 +113,7 @@ def recommendations(
             for rank, item in enumerate(top_n(scores, n), 1)
         ]
     scores = np.array([row[3] for row in rows], np.float32)
-    low, high = ratings.scale
+    low, high = scale or (-np.inf, np.inf)
     n_high = int(np.sum(scores > high))
     said = [f"{n_high:,} scores above the scale, shown as {high:g}"] if n_high else []
     return Recommendations(

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from tastemap import model_folder, newcomers, packing, predicting, ranking
-from tastemap.arrays import Codes, Int64s
+from tastemap.arrays import Codes, Int64s, Values
 from tastemap.data.catalog import Catalog, Wanted
 from tastemap.data.moments import Moment
 from tastemap.data.ratings import Ratings
@@ -178,7 +178,7 @@ class Recommender:
         min_ratings: int = 1,
         seen: bool = False,
     ) -> Recommendations:
-        """The items a user would rate highest.
+        """The items a user would rate highest; of a model that predicts no ratings, will rate.
 
         Args:
             user: a raw user id, or a sequence of them, or somebody new (`fold_in`).
@@ -203,9 +203,12 @@ class Recommender:
         if (user is None) == (ratings is None):
             raise ConfigError("give a user, or the ratings of somebody new, and not both")
         allowed, filtered = ranking.allowed_items(self.ratings, include, exclude, min_ratings)
-        folded = self.fold_in(ratings) if ratings is not None else user
+        lists = self.model.predicts == "scores"
+        folded = self.fold_in(ratings) if ratings is not None and not lists else user
         remarks: list[str] = []
-        if isinstance(folded, FoldedUser):
+        if ratings is not None and lists:
+            scored = iter([(predicting.NEW, *newcomers.scores(self, ratings))])
+        elif isinstance(folded, FoldedUser):
             predicting.check_own(self, folded)
             scored = iter([(predicting.NEW, folded.items, folded.predict())])
         else:
@@ -213,12 +216,28 @@ class Recommender:
             codes = np.array([self.ratings.user_ids.code(one) for one in users], np.int32)
             scored = ranking.scored(self, users, codes)
             remarks = [
-                f"user {users[row]!r} has no training ratings: ranked by item bias"
+                f"user {users[row]!r} has no training {self.ratings.noun}: ranked by "
+                + ("popularity" if lists else "item bias")
                 for row in np.flatnonzero(self.ratings.user_counts[codes] == 0)
             ]
         return ranking.recommendations(
-            self.ratings, scored, n, allowed=allowed, filtered=filtered, seen=seen, remarks=remarks
+            self.ratings,
+            scored,
+            n,
+            allowed=allowed,
+            filtered=filtered,
+            seen=seen,
+            scale=None if lists else self.ratings.scale,
+            remarks=remarks,
         )
+
+    def score_codes(self, users: Codes) -> Values:
+        """What `recommend` ranks by: unclipped scores of all items, shape (len(users), n_items).
+
+        A user without training ratings, or of code -1, gets those of the fallback; of a model that
+        predicts no ratings, the items' numbers of training ratings.
+        """
+        return ranking.score_codes(self, users)
 
     def similar_items(self, item: Any, n: int = 10, *, min_ratings: int = 1) -> SimilarItems:
         """The items whose vectors point most nearly the same way.
@@ -319,12 +338,14 @@ class Recommender:
         Raises:
             UnknownUserError, UnknownItemError: an id or title does not occur.
         """
-        from tastemap.explanation.why import explain
+        from tastemap.explanation import reasons, why
 
         user_code, item_code = self.ratings.user_ids.code(user), self.catalog.code(item)
+        if self.model.predicts == "scores":
+            return reasons.explain_score(self.model, self.ratings, user_code, item_code)
         pair = self.predict_codes(np.array([user_code], np.int32), np.array([item_code], np.int32))
         model = self.model if pair.source[0] == MODEL else self.fallback
-        return explain(model, self.ratings, user_code, item_code)
+        return why.explain(model, self.ratings, user_code, item_code)
 
     def item_biases(self, most_rated: int = 2000) -> BiasRanking:
         """Items liked beyond what their audience and its taste explain, best first.

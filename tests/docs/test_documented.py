@@ -169,10 +169,13 @@ def test_every_field_and_array_of_a_model_folder_is_documented(
         inner = value if name in ("recipe", "training_data", "history") else {}
         for key in inner or [name]:
             assert re.search(rf"`({name})?\.?{key}`", page), f"{name} {key}"
-    recipes = (recipe, tm.BayesianMF(factors=2, sweeps=6, burn_in=2, draws=4))
+    factors = tm.ImplicitALS(factors=2, sweeps=1)
+    lists = (tm.Popularity(), tm.ItemKNN(), factors, tm.Blend(recipes=(tm.ItemKNN(), factors)))
+    recipes = (recipe, tm.BayesianMF(factors=2, sweeps=6, burn_in=2, draws=4), *lists)
     for fitted in (one.fit(notebook_split.train) for one in recipes):
         for name in packing.pack(fitted).arrays:
-            assert f"`{name}`" in page, name
+            # A part of a blend has the names of its kind, after its number and kind.
+            assert f"`{re.sub(r'[.][0-9]+[.][a-z]+', '', name)}`" in page, name
 
 
 def test_every_decision_is_listed_once() -> None:

@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from tastemap.data.splits import Split
     from tastemap.recommender import Recommender
     from tastemap.training.history import TrainingHistory
+    from tastemap.training.recipe import Recipe
 
 _EPOCHS_SHOWN = 15
 
@@ -123,14 +124,17 @@ def fit(
     fitted.save(out)
     compared = None
     if valid is not None and len(valid):
-        baselines = [one.fit(train) for one in (tm.GlobalMean(), tm.BiasesOnly()) if one != recipe]
+        known: list[Recipe] = [tm.GlobalMean(), tm.BiasesOnly()]
+        if fitted.model.predicts == "scores":
+            known = [tm.Popularity()]
+        baselines = [one.fit(train) for one in known if one != recipe]
         compared = tm.compare([fitted, *baselines], valid)
     if form is Form.JSON:
         show_json(
             {
                 "model": recipe.name,
                 "folder": str(out),
-                "settings": dataclasses.asdict(recipe),
+                "settings": recipe.settings(),
                 "seed": seed,
                 "seconds": fitted.seconds,
                 "stopped": fitted.history.stopped,

@@ -39,6 +39,12 @@ class ModelName(StrEnum):
     NEURAL = "neural"
     BIASES = "biases"
     MEAN = "mean"
+    EASE = "ease"
+    IMPLICIT_ALS = "implicit-als"
+    ITEM_KNN = "item-knn"
+    RP3BETA = "rp3beta"
+    POPULARITY = "popularity"
+    BLEND = "blend"
 
 
 class Duplicates(StrEnum):

@@ -303,7 +303,7 @@ def _rating_errors(
 
 def predicts_ratings(model: Recommender) -> bool:
     """Whether the model's numbers are ratings, not only scores that rank items."""
-    return getattr(model.model, "predicts", "ratings") == "ratings"
+    return model.model.predicts == "ratings"
 
 
 def codes_of(test: Ratings, train: Ratings) -> tuple[Codes, Codes]:

@@ -287,11 +287,7 @@ def best_columns(scores: Values, n: int, order: Int64s) -> Codes:
 
 def _scores(model: Recommender, users: Codes) -> Values:
     """Scores of all items, as `Recommender.recommend` ranks by them, shape (n, n_items)."""
-    cold = (users < 0) | (model.ratings.user_counts[users] == 0)
-    scores = np.empty((len(users), model.ratings.n_items), np.float32)
-    scores[~cold] = model.model.predict_users(users[~cold])
-    if cold.any():
-        scores[cold] = model.fallback.predict_users(np.array([UNKNOWN], np.int32))
+    scores = model.score_codes(users)
     scores[np.isnan(scores)] = -np.inf
     return scores
 

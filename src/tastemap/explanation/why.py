@@ -141,12 +141,13 @@ def explain(model: Model, ratings: Ratings, user_code: int, item_code: int) -> E
         score=score,
         clipped=float(np.clip(score, *ratings.scale)),
         made_from=SOURCES[source],
-        rating=_rating(ratings, user_code, item_code),
+        rating=rating_of(ratings, user_code, item_code),
         remarks=tuple(remarks),
     )
 
 
-def _rating(ratings: Ratings, user_code: int, item_code: int) -> float | None:
+def rating_of(ratings: Ratings, user_code: int, item_code: int) -> float | None:
+    """What a user gave an item in training; None if they did not rate it."""
     items, values = ratings.by_user.row(user_code)
     given = values[items == item_code]
     return float(given[-1]) if len(given) else None

@@ -12,6 +12,7 @@ from typing import ClassVar, Self
 import numpy as np
 
 from tastemap.arrays import AnyArray, Codes, Factors, Values, frozen
+from tastemap.models.protocol import Predicts
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -25,6 +26,7 @@ class BiasModel:
     """
 
     kind: ClassVar[str] = "bias"
+    predicts: ClassVar[Predicts] = "ratings"
 
     mean: float
     user_bias: Values

@@ -12,7 +12,7 @@ from typing import ClassVar, Self
 import numpy as np
 
 from tastemap.arrays import AnyArray, Codes, Factors, Values, frozen
-from tastemap.models.protocol import blocks
+from tastemap.models.protocol import Predicts, blocks
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -28,6 +28,7 @@ class FactorModel:
     """
 
     kind: ClassVar[str] = "factors"
+    predicts: ClassVar[Predicts] = "ratings"
 
     mean: float = 0.0
     user_bias: Values | None = None

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 
@@ -90,6 +90,10 @@ class Recipe(ABC):
         return Recommender.of(
             model, train, valid, recipe=self, seed=seed, history=history, seconds=seconds
         )
+
+    def settings(self) -> dict[str, Any]:
+        """The fields as plain values, for a manifest."""
+        return asdict(self)
 
     @classmethod
     def from_settings(cls, settings: Mapping[str, Any]) -> Self:

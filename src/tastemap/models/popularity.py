@@ -1,0 +1,66 @@
+"""The same list for everybody: what most users took comes first."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import ClassVar, Self
+
+import numpy as np
+
+from tastemap.arrays import AnyArray, Codes, Factors, Values, frozen
+from tastemap.models.protocol import Predicts
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class PopularityModel:
+    """s(u, i) = how often item i was taken, by anybody.
+
+    Attributes:
+        users: number of user codes.
+        counts: shape (n_items,).
+    """
+
+    kind: ClassVar[str] = "popularity"
+    predicts: ClassVar[Predicts] = "scores"
+
+    users: int
+    counts: Values
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "counts", frozen(self.counts, np.float32))
+
+    @property
+    def n_users(self) -> int:
+        """Number of user codes."""
+        return self.users
+
+    @property
+    def n_items(self) -> int:
+        """Number of item codes."""
+        return len(self.counts)
+
+    def predict_pairs(self, users: Codes, items: Codes) -> Values:
+        """Score of each pair, shape (n,)."""
+        return self.counts[items]
+
+    def predict_users(self, users: Codes) -> Values:
+        """Scores of all items for each user, shape (len(users), n_items)."""
+        return np.tile(self.counts, (len(users), 1))
+
+    def predict_new(self, items: Codes, values: Values) -> Values:
+        """Scores of all items for somebody new, whatever they took, shape (n_items,)."""
+        return self.counts.copy()
+
+    def item_vectors(self) -> Factors | None:
+        """None: a count says nothing of what an item is like."""
+        return None
+
+    def parameters(self) -> Mapping[str, AnyArray]:
+        """The arrays of the model by name."""
+        return {"users": frozen([self.users], np.int64), "counts": self.counts}
+
+    @classmethod
+    def from_parameters(cls, parameters: Mapping[str, AnyArray]) -> Self:
+        """The model with these arrays."""
+        return cls(users=int(parameters["users"][0]), counts=parameters["counts"])

@@ -1,0 +1,130 @@
+"""EASE: what each item says of each other item, all at once, in closed form."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, ClassVar
+
+import numpy as np
+
+from tastemap.arrays import AnyArray, Values
+from tastemap.errors import TrainingError
+from tastemap.models.interactions import Interactions
+from tastemap.models.similarity import SimilarityModel
+from tastemap.training import checks
+from tastemap.training.history import OnEpoch, TrainingHistory
+from tastemap.training.lists import ListRecipe
+from tastemap.training.neighbours import as_matrix
+
+if TYPE_CHECKING:
+    from scipy import sparse
+
+_USERS_AT_ONCE = 1024
+_ROWS_AT_ONCE = 256
+
+
+@dataclass(frozen=True, kw_only=True)
+class EASE(ListRecipe):
+    """A linear model of what is taken from what else was taken (Steck 2019).
+
+    s(u, i) = Σ_j x_uj B_ji, where B minimises |X - XB|² + λ |B|² with a diagonal of 0: with
+    P = (XᵀX + λ)⁻¹, B_ji = -P_ji / P_ii ("Embarrassingly shallow autoencoders for sparse data",
+    equation 8). One of the best models for lists of up to some ten thousand items: B has a number
+    for each pair of items.
+
+    Attributes:
+        regularization: λ, above 0; in units of interactions.
+        memory: gigabytes that may be used; None: what the machine has free.
+        min_rating: only ratings of at least this say that the user took the item; None: any does.
+
+    Raises:
+        ConfigError: a setting is out of its range.
+    """
+
+    name: ClassVar[str] = "ease"
+
+    regularization: float = 400.0
+    memory: float | None = None
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        checks.number("regularization", self.regularization, above=0)
+        if self.memory is not None:
+            checks.number("memory", self.memory, above=0)
+
+    def _fit(
+        self, taken: Interactions, n_items: int, *, seed: int, on_epoch: OnEpoch | None
+    ) -> tuple[SimilarityModel, TrainingHistory]:
+        x = as_matrix(taken, n_items)
+        self._check_memory(n_items)
+        from scipy.linalg import lapack
+
+        gram = _gram(x)
+        gram[np.diag_indices(n_items)] += np.float32(self.regularization)
+        # A symmetric matrix in C order is one in Fortran order: factored and inverted in place.
+        factor, failed = lapack.spotrf(gram.T, lower=1, overwrite_a=1)
+        if not failed:
+            inverse, failed = lapack.spotri(factor, lower=1, overwrite_c=1)
+        if failed:
+            raise TrainingError(
+                f"the equations of EASE are singular with regularization={self.regularization:g}: "
+                "use a larger one"
+            )
+        return SimilarityModel(users=taken, weights=_weights(inverse.T)), TrainingHistory()
+
+    def _check_memory(self, n_items: int) -> None:
+        needed = bytes_needed(n_items)
+        free = available_memory() if self.memory is None else int(self.memory * 1e9)
+        if free is not None and needed > free:
+            raise TrainingError(
+                f"EASE on {n_items:,} items needs {needed / 1e9:.1f} GB of memory, and "
+                f"{free / 1e9:.1f} GB {'are free' if self.memory is None else 'may be used'}: fit "
+                "ItemKNN or RP3beta, which keep the nearest items only, or ImplicitALS; or leave "
+                "out items with few ratings"
+            )
+
+
+def bytes_needed(n_items: int) -> int:
+    """The most memory that fitting EASE holds at a time, besides the ratings."""
+    return 4 * n_items**2 + 4 * (_USERS_AT_ONCE + 2 * _ROWS_AT_ONCE) * n_items
+
+
+def available_memory() -> int | None:
+    """Bytes of memory that can be had without swapping; None where the system does not say."""
+    try:
+        for line in Path("/proc/meminfo").read_text(encoding="ascii").splitlines():
+            if line.startswith("MemAvailable:"):
+                return int(line.split()[1]) * 1024
+    except OSError:
+        pass
+    try:
+        return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    except (AttributeError, ValueError, OSError):
+        return None
+
+
+def _gram(x: sparse.csr_array) -> Values:
+    """XᵀX, shape (n_items, n_items), float32."""
+    gram = np.zeros((x.shape[1], x.shape[1]), np.float32)
+    for first in range(0, x.shape[0], _USERS_AT_ONCE):
+        part = x[first : first + _USERS_AT_ONCE].toarray()
+        gram += part.T @ part
+    return gram
+
+
+def _weights(inverse: AnyArray) -> Values:
+    """B from P, of which only the upper triangle counts, in its place."""
+    n = len(inverse)
+    diagonal = inverse.diagonal().copy()
+    for first in range(0, n, _ROWS_AT_ONCE):
+        last = min(first + _ROWS_AT_ONCE, n)
+        inverse[first:last, first:last] = np.triu(inverse[first:last, first:last])
+        inverse[first:last, first:last] += np.triu(inverse[first:last, first:last], 1).T
+        inverse[last:, first:last] = inverse[first:last, last:].T
+    for first in range(0, n, _ROWS_AT_ONCE):
+        inverse[first : first + _ROWS_AT_ONCE] /= -diagonal
+    np.fill_diagonal(inverse, 0)
+    inverse.flags.writeable = False
+    return inverse
