@@ -68,7 +68,7 @@ class BayesianMF(Recipe):
     rated_items: bool = True
     raters: bool = True
     days: bool = False
-    item_features: bool | tuple[str, ...] = False
+    item_features: bool | tuple[str, ...] = True
     user_features: bool | tuple[str, ...] = False
     likelihood: Literal["normal", "ordinal"] = "normal"
     eras: Literal["auto"] | tuple[float | str, ...] = "auto"
