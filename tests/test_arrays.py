@@ -3,7 +3,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tastemap.arrays import frozen, top_n
+from tastemap.arrays import best_columns, frozen, top_n
 from tastemap.randomness import stream
 
 
@@ -39,3 +39,19 @@ def test_streams_depend_on_seed_and_name_alone() -> None:
     np.testing.assert_array_equal(first, stream(1, "a").random(4))
     assert not np.array_equal(first, stream(1, "b").random(4))
     assert not np.array_equal(first, stream(2, "a").random(4))
+
+
+@pytest.mark.parametrize("width", [1, 7, 2047, 2048, 3000])
+@pytest.mark.parametrize("n", [0, 1, 10, 65])
+@pytest.mark.parametrize("levels", [3, 10**6])
+def test_best_columns_agree_with_sorting_everything(width: int, n: int, levels: int) -> None:
+    chance = np.random.default_rng(width)
+    scores = chance.integers(0, levels, (5, width)).astype(np.float32)
+    scores[chance.random(scores.shape) < 0.3] = -np.inf
+    scores[3] = -np.inf
+    found = best_columns(scores, n)
+    assert found.shape == (5, min(n, width))
+    for row, columns in zip(scores, found, strict=True):
+        expected = [one for one in np.argsort(-row, kind="stable") if row[one] > -np.inf][:n]
+        assert columns[: len(expected)].tolist() == expected
+        assert np.all(columns[len(expected) :] == -1)

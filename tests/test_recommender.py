@@ -104,6 +104,22 @@ def test_clipping_is_told(model: Recommender) -> None:
     assert f"{n} outside the scale, shown as 1 or 5" in str(everything)
 
 
+def test_lists_in_codes_are_those_in_ids(model: Recommender) -> None:
+    everyone = np.arange(model.ratings.n_users, dtype=np.int32)
+    for seen in (False, True):
+        items, scores = model.recommend_codes(everyone, 3, seen=seen)
+        for code in everyone:
+            user = model.ratings.user_ids.raw(code)
+            expected = model.recommend(user, 3, seen=seen)
+            there = items[code] >= 0
+            assert model.ratings.item_ids.raws(items[code][there]) == expected.items
+            low, high = model.ratings.scale
+            np.testing.assert_allclose(scores[code][there].clip(low, high), expected.scores)
+            assert np.isnan(scores[code][~there]).all()
+    items, _ = model.recommend_codes(np.array([-1], np.int32), 2)
+    assert (items >= 0).all()
+
+
 def test_recommendations_are_the_unseen_items_best_first(model: Recommender) -> None:
     result = model.recommend(20, 10)
     assert set(result.items) == {3, 5}

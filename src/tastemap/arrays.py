@@ -61,3 +61,45 @@ def top_n(scores: AnyArray, n: int) -> Int64s:
         candidates = candidates[scores[candidates] >= border]
     order = np.argsort(-scores[candidates], kind="stable")[:n]
     return candidates[order].astype(np.int64)
+
+
+_GROUPS = 512
+"""Groups of columns whose largest scores bound the best of a row from below."""
+
+
+def best_columns(scores: Values, n: int, order: Int64s | None = None) -> Codes:
+    """Columns of the ``n`` largest scores of each row, best first, shape (rows, n or fewer).
+
+    Args:
+        scores: shape (rows, columns); -inf is never chosen: -1 stands there instead.
+        n: how many, at least 0.
+        order: all columns; of equal scores, those that come first here. None: by number.
+    """
+    n_rows, width = scores.shape
+    n = min(n, width)
+    place = np.arange(width)
+    if order is not None:
+        place[order] = np.arange(width)
+    row, column = np.divmod(np.flatnonzero(scores >= _bound(scores, n)), max(width, 1))
+    counts = np.bincount(row, minlength=n_rows)
+    at = np.arange(len(row)) - np.repeat(np.cumsum(counts) - counts, counts)
+    shape = n_rows, int(counts.max(initial=n))
+    values, columns = np.full(shape, -np.inf, np.float32), np.zeros(shape, np.int32)
+    values[row, at], columns[row, at] = scores[row, column], column
+    sort = np.lexsort((place[columns], -values))[:, :n]
+    best = np.take_along_axis(columns, sort, axis=1)
+    best[np.take_along_axis(values, sort, axis=1) == -np.inf] = -1
+    return best
+
+
+def _bound(scores: Values, n: int) -> Values:
+    """A number for each row, shape (rows, 1), that ``n`` of its scores reach, and few more."""
+    width = scores.shape[1]
+    if not n:
+        return np.full((len(scores), 1), np.inf, np.float32)
+    if width >= 4 * _GROUPS and n <= _GROUPS // 8:
+        # The largest of each group of columns: n groups reach the n-th largest of these.
+        whole = scores[:, : width - width % _GROUPS]
+        scores = whole.reshape(len(scores), -1, _GROUPS).max(axis=1)
+        width = _GROUPS
+    return np.asarray(np.partition(scores, width - n, axis=1)[:, width - n, None])

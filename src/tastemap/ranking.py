@@ -3,22 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from tastemap.arrays import Codes, Mask, Values, top_n
+from tastemap.arrays import Codes, Int64s, Mask, Values, best_columns
 from tastemap.data.catalog import Wanted, words
 from tastemap.data.ratings import Ratings
 from tastemap.data.vocabulary import UNKNOWN
-from tastemap.models.protocol import blocks
+from tastemap.errors import NotFittedFor
+from tastemap.models.fold_in import FoldedUser
+from tastemap.models.protocol import SCORES_AT_ONCE, blocks
+from tastemap.predicting import NEW, check_own, listed
 from tastemap.results import Recommendations, SimilarItems
 
 if TYPE_CHECKING:
     from tastemap.recommender import Recommender
-
-SCORES_AT_ONCE = 1 << 24
-"""Scores held at a time when ranking for many users or items (64 MB)."""
 
 Row = tuple[Any, int, int, float]
 """Whom or what the list is for, rank, item code, score."""
@@ -53,21 +53,78 @@ def allowed_items(
     return allowed, filtered
 
 
-def scored(
-    by: Recommender, users: Sequence[Any], codes: Codes
-) -> Iterator[tuple[Any, Codes, Values]]:
-    """Each user with the items they rated and unclipped scores of all items."""
+class Scored(NamedTuple):
+    """Users with scores of all items, as many as are held at a time.
+
+    Attributes:
+        users: what to call them.
+        rated: position of the user, and item code, of each rating they have given.
+        scores: unclipped, shape (len(users), n_items); used up by ranking.
+    """
+
+    users: Sequence[Any]
+    rated: tuple[Int64s, Codes]
+    scores: Values
+
+    def best(self, n: int, allowed: Mask, *, seen: bool) -> Codes:
+        """Items by falling score, -1 where there are no more, shape (len(users), n or fewer)."""
+        self.scores[:, ~allowed] = -np.inf
+        if not seen:
+            self.scores[self.rated] = -np.inf
+        return best_columns(self.scores, n)
+
+
+def asked(by: Recommender, user: Any) -> tuple[Iterator[Scored], list[str]]:
+    """Whom `Recommender.recommend` is asked about, and what is to be said of them."""
+    if isinstance(user, FoldedUser):
+        check_own(by, user)
+        return asked_new(user.items, user.predict())
+    users, ratings = listed(user), by.ratings
+    codes = np.array([ratings.user_ids.code(one) for one in users], np.int32)
+    by_what = "item bias" if by.model.predicts == "ratings" else "popularity"
+    remarks = [
+        f"user {users[row]!r} has no training {ratings.noun}: ranked by {by_what}"
+        for row in np.flatnonzero(ratings.user_counts[codes] == 0)
+    ]
+    return scored(by, users, codes), remarks
+
+
+def asked_new(items: Codes, scores: Values) -> tuple[Iterator[Scored], list[str]]:
+    """The same of somebody new: codes of what they rated, scores of all items, shape (n_items,)."""
+    rated = np.zeros(len(items), np.int64), items
+    return iter([Scored([NEW], rated, scores[None])]), []
+
+
+def scored(by: Recommender, users: Sequence[Any], codes: Codes) -> Iterator[Scored]:
+    """Users of these codes, a part at a time."""
     for part in blocks(len(codes), max(1, SCORES_AT_ONCE // by.ratings.n_items)):
-        scores = score_codes(by, codes[part])
-        for name, code, mine in zip(users[part], codes[part], scores, strict=True):
-            yield name, by.ratings.by_user.row(code)[0], mine
+        rated = by.ratings.by_user.pairs(codes[part])
+        yield Scored(users[part], rated, score_codes(by, codes[part]))
+
+
+def recommend_codes(by: Recommender, users: Codes, n: int, *, seen: bool) -> tuple[Codes, Values]:
+    """See `Recommender.recommend_codes`."""
+    n = min(n, by.ratings.n_items)
+    items, values = np.empty((len(users), n), np.int32), np.empty((len(users), n), np.float32)
+    allowed, first = by.ratings.item_counts > 0, 0
+    for one in scored(by, users.tolist(), users):
+        part = slice(first, first + len(one.users))
+        items[part] = one.best(n, allowed, seen=seen)
+        values[part] = np.take_along_axis(one.scores, np.maximum(items[part], 0), axis=1)
+        first = part.stop
+    values[items < 0] = np.nan
+    return items, values
 
 
 def score_codes(by: Recommender, users: Codes) -> Values:
     """See `Recommender.score_codes`."""
-    scores = np.empty((len(users), by.ratings.n_items), np.float32)
     cold = (users < 0) | (by.ratings.user_counts[users] == 0)
-    scores[~cold] = by.model.predict_users(users[~cold])
+    scores = by.model.predict_users(users[~cold])
+    if cold.any():
+        warm, scores = scores, np.empty((len(users), by.ratings.n_items), np.float32)
+        scores[~cold] = warm
+    elif not scores.flags.writeable:
+        scores = scores.copy()
     if by.model.predicts == "scores":
         # All 0: nothing that the user rated says anything to the model.
         cold[~cold] = ~np.any(scores[~cold], axis=1)
@@ -78,42 +135,35 @@ def score_codes(by: Recommender, users: Codes) -> Values:
 
 
 def recommendations(
-    ratings: Ratings,
-    scored: Iterable[tuple[Any, Codes, Values]],
+    by: Recommender,
+    scored: Iterable[Scored],
     n: int,
     *,
     allowed: Mask,
     filtered: dict[str, int],
     seen: bool,
-    scale: tuple[float, float] | None,
     remarks: Iterable[str] = (),
 ) -> Recommendations:
     """The best allowed items of each user.
 
     Args:
-        ratings: the training ratings.
-        scored: for each user what to call them, codes of the items they rated, and unclipped
-            scores of all items, shape (n_items,), which are used up.
+        by: whose scores they are; where these are ratings, they are clipped to the scale.
+        scored: the users.
         n: how many items for each.
         allowed: as `allowed_items` gives it.
         filtered: the same.
         seen: keep items that the user has rated.
-        scale: lowest and highest rating, where scores are ratings; they are clipped to it.
         remarks: what else to say.
     """
     rows: list[Row] = []
     n_seen = 0
-    for user, rated, scores in scored:
-        scores[~allowed] = np.nan
-        if not seen:
-            n_seen += int(allowed[rated].sum())
-            scores[rated] = np.nan
-        rows += [
-            (user, rank, int(item), float(scores[item]))
-            for rank, item in enumerate(top_n(scores, n), 1)
-        ]
+    for one in scored:
+        n_seen += 0 if seen else int(allowed[one.rated[1]].sum())
+        best = one.best(n, allowed, seen=seen)
+        rows += _rows(one, best)
     scores = np.array([row[3] for row in rows], np.float32)
-    low, high = scale or (-np.inf, np.inf)
+    ratings, rates = by.ratings, by.model.predicts == "ratings"
+    low, high = ratings.scale if rates else (-np.inf, np.inf)
     n_high = int(np.sum(scores > high))
     said = [f"{n_high:,} scores above the scale, shown as {high:g}"] if n_high else []
     return Recommendations(
@@ -127,29 +177,23 @@ def recommendations(
     )
 
 
-def similar(ratings: Ratings, vectors: Values, codes: Codes, n: int, allowed: Mask) -> SimilarItems:
-    """The allowed items whose vectors point most nearly the same way as each of ``codes``.
-
-    Args:
-        ratings: the training ratings.
-        vectors: of all items, shape (n_items, k).
-        codes: the items to compare with, shape (m,).
-        n: how many for each.
-        allowed: which items may be listed, shape (n_items,).
-    """
+def similar_items(by: Recommender, item: Any, n: int, min_ratings: int) -> SimilarItems:
+    """See `Recommender.similar_items`."""
+    vectors, ratings = by.model.item_vectors(), by.ratings
+    if vectors is None:
+        raise NotFittedFor(
+            f"a {by.recipe.name} model has no item vectors to compare: fit one with factors"
+        )
+    codes = np.array([by.catalog.code(name) for name in listed(item)], np.int32)
+    allowed = ratings.item_counts >= min_ratings
     length = np.linalg.norm(vectors, axis=1, keepdims=True)
     unit = np.divide(vectors, length, out=np.zeros_like(vectors), where=length > 0)
-    at_once = max(1, SCORES_AT_ONCE // max(1, len(unit)))
     rows: list[Row] = []
-    for first in range(0, len(codes), at_once):
-        part = codes[first : first + at_once]
-        for code, cosines in zip(part, unit[part] @ unit.T, strict=True):
-            cosines[~allowed] = np.nan
-            cosines[code] = np.nan
-            rows += [
-                (int(code), rank, int(other), float(cosines[other]))
-                for rank, other in enumerate(top_n(cosines, n), 1)
-            ]
+    for part in blocks(len(codes), max(1, SCORES_AT_ONCE // max(1, len(unit)))):
+        cosines = unit[codes[part]] @ unit.T
+        itself = np.arange(len(cosines)), codes[part]
+        one = Scored(codes[part].tolist(), itself, cosines)
+        rows += _rows(one, one.best(n, allowed, seen=False))
     return SimilarItems(
         of=ratings.item_ids.raws([row[0] for row in rows]),
         ranks=[row[1] for row in rows],
@@ -157,3 +201,11 @@ def similar(ratings: Ratings, vectors: Values, codes: Codes, n: int, allowed: Ma
         titles=[ratings.catalog.title(row[2]) for row in rows],
         similarities=np.array([row[3] for row in rows], np.float32),
     )
+
+
+def _rows(one: Scored, best: Codes) -> list[Row]:
+    return [
+        (user, rank, int(item), float(scores[item]))
+        for user, items, scores in zip(one.users, best, one.scores, strict=True)
+        for rank, item in enumerate(items[items >= 0], 1)
+    ]

@@ -15,13 +15,12 @@ from tastemap.arrays import Codes, Int64s, Values
 from tastemap.data.catalog import Catalog, Wanted
 from tastemap.data.moments import Moment
 from tastemap.data.ratings import Ratings
-from tastemap.errors import ConfigError, ModelFolderError, NotFittedFor
+from tastemap.errors import ConfigError, ModelFolderError
 from tastemap.evaluation.evaluate import Evaluation, evaluate, label_of, predicts_ratings
 from tastemap.models.bias import BiasModel
 from tastemap.models.fold_in import FoldedUser
 from tastemap.models.protocol import Model
 from tastemap.newcomers import Newcomers
-from tastemap.predicting import listed
 from tastemap.results import (
     MODEL,
     Interval,
@@ -203,32 +202,13 @@ class Recommender:
         if (user is None) == (ratings is None):
             raise ConfigError("give a user, or the ratings of somebody new, and not both")
         allowed, filtered = ranking.allowed_items(self.ratings, include, exclude, min_ratings)
-        lists = self.model.predicts == "scores"
-        folded = self.fold_in(ratings) if ratings is not None and not lists else user
-        remarks: list[str] = []
-        if ratings is not None and lists:
-            scored = iter([(predicting.NEW, *newcomers.scores(self, ratings))])
-        elif isinstance(folded, FoldedUser):
-            predicting.check_own(self, folded)
-            scored = iter([(predicting.NEW, folded.items, folded.predict())])
+        if ratings is not None and self.model.predicts == "scores":
+            asked = ranking.asked_new(*newcomers.scores(self, ratings))
         else:
-            users = listed(user)
-            codes = np.array([self.ratings.user_ids.code(one) for one in users], np.int32)
-            scored = ranking.scored(self, users, codes)
-            remarks = [
-                f"user {users[row]!r} has no training {self.ratings.noun}: ranked by "
-                + ("popularity" if lists else "item bias")
-                for row in np.flatnonzero(self.ratings.user_counts[codes] == 0)
-            ]
+            asked = ranking.asked(self, user if ratings is None else self.fold_in(ratings))
+        scored, remarks = asked
         return ranking.recommendations(
-            self.ratings,
-            scored,
-            n,
-            allowed=allowed,
-            filtered=filtered,
-            seen=seen,
-            scale=None if lists else self.ratings.scale,
-            remarks=remarks,
+            self, scored, n, allowed=allowed, filtered=filtered, seen=seen, remarks=remarks
         )
 
     def score_codes(self, users: Codes) -> Values:
@@ -238,6 +218,24 @@ class Recommender:
         predicts no ratings, the items' numbers of training ratings.
         """
         return ranking.score_codes(self, users)
+
+    def recommend_codes(
+        self, users: Codes, n: int = 10, *, seen: bool = False
+    ) -> tuple[Codes, Values]:
+        """`recommend` for many users at once, in codes.
+
+        Args:
+            users: codes, shape (m,); -1 stands for an unknown user.
+            n: how many items for each.
+            seen: keep items that the user has rated.
+
+        Returns:
+            Item codes, best first, -1 where no more are left, and their unclipped scores, NaN
+            there; both of shape (m, n), or (m, n_items) where there are fewer. Items without
+            training ratings are left out.
+        """
+        _at_least("n", n, 0)
+        return ranking.recommend_codes(self, users, n, seen=seen)
 
     def similar_items(self, item: Any, n: int = 10, *, min_ratings: int = 1) -> SimilarItems:
         """The items whose vectors point most nearly the same way.
@@ -254,15 +252,7 @@ class Recommender:
         """
         _at_least("n", n, 0)
         _at_least("min_ratings", min_ratings, 1)
-        vectors = self.model.item_vectors()
-        if vectors is None:
-            raise NotFittedFor(
-                f"a {self.recipe.name} model has no item vectors to compare: fit one with factors"
-            )
-        names = listed(item)
-        codes = np.array([self.catalog.code(name) for name in names], np.int32)
-        allowed = self.ratings.item_counts >= min_ratings
-        return ranking.similar(self.ratings, vectors, codes, n, allowed)
+        return ranking.similar_items(self, item, n, min_ratings)
 
     # Somebody new
 

@@ -45,6 +45,19 @@ class CompressedRows:
         part = slice(self.start[code], self.start[code + 1])
         return self.columns[part], self.values[part]
 
+    def pairs(self, codes: Codes) -> tuple[Int64s, Codes]:
+        """Position in ``codes``, and the other side's code, of each of their ratings.
+
+        Args:
+            codes: rows, any number of times; -1 has no ratings.
+        """
+        known = codes >= 0
+        first = np.where(known, self.start[codes], 0)
+        counts = np.where(known, self.start[codes + 1] - first, 0)
+        at = np.repeat(np.arange(len(codes)), counts)
+        inside = np.arange(len(at)) - np.repeat(np.cumsum(counts) - counts, counts)
+        return at, self.columns[first[at] + inside]
+
 
 @dataclass(frozen=True, eq=False, kw_only=True)
 class Ratings:

@@ -16,19 +16,17 @@ from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 
-from tastemap.arrays import AnyArray, Codes, Float64s, Int64s, Mask, Values
+from tastemap.arrays import AnyArray, Codes, Float64s, Int64s, Mask, Values, best_columns
 from tastemap.data.ratings import Ratings
 from tastemap.data.vocabulary import UNKNOWN
 from tastemap.errors import ConfigError
 from tastemap.metrics import ranking
-from tastemap.models.protocol import blocks
+from tastemap.models.protocol import SCORES_AT_ONCE, blocks
 from tastemap.randomness import stream
 
 if TYPE_CHECKING:
     from tastemap.recommender import Recommender
 
-SCORES_AT_ONCE = 1 << 22
-"""Scores held at a time (16 MB), and a few arrays as large."""
 RELEVANT_QUARTER = 0.75
 """Relevant is what is rated in the upper quarter of the scale: 4 and 5 of five stars."""
 
@@ -181,7 +179,7 @@ def rank(
     for part in blocks(len(owners), max(1, SCORES_AT_ONCE // max(train.n_items, 1))):
         scores = _scores(model, codes[part])
         scores[:, unlisted] = -np.inf
-        scores[_rated(train, codes[part])] = -np.inf
+        scores[train.by_user.pairs(codes[part])] = -np.inf
         mine = slice(*np.searchsorted(rows, (part.start, part.stop)))
         row, column = rows[mine] - part.start, columns[mine]
         relevant = np.zeros(scores.shape, bool)
@@ -257,49 +255,11 @@ def seen_rows(train: Ratings, users: Codes, items: Codes) -> Mask:
     return found
 
 
-def best_columns(scores: Values, n: int, order: Int64s) -> Codes:
-    """Columns of the ``n`` largest scores of each row, best first, shape (rows, n or fewer).
-
-    Args:
-        scores: shape (rows, columns); -inf is never chosen: -1 stands there instead.
-        n: how many.
-        order: all columns; of equal scores, those that come first here.
-    """
-    n_rows, width = scores.shape
-    n = min(n, width)
-    border = np.partition(scores, width - n, axis=1)[:, width - n, None]
-    chosen = scores >= border
-    for row in np.flatnonzero(chosen.sum(axis=1) > n):
-        # Equal scores at the border: no more of them than there are places.
-        above = scores[row] > border[row]
-        level = order[chosen[row, order] & ~above[order]]
-        chosen[row] = above
-        chosen[row, level[: n - above.sum()]] = True
-    columns = np.nonzero(chosen)[1].reshape(n_rows, n)
-    place = np.empty(width, np.int64)
-    place[order] = np.arange(width)
-    values = np.take_along_axis(scores, columns, axis=1)
-    sort = np.lexsort((place[columns], -values))
-    best = np.take_along_axis(columns, sort, axis=1)
-    best[np.take_along_axis(values, sort, axis=1) == -np.inf] = UNKNOWN
-    return best.astype(np.int32)
-
-
 def _scores(model: Recommender, users: Codes) -> Values:
     """Scores of all items, as `Recommender.recommend` ranks by them, shape (n, n_items)."""
     scores = model.score_codes(users)
     scores[np.isnan(scores)] = -np.inf
     return scores
-
-
-def _rated(train: Ratings, users: Codes) -> tuple[Int64s, Codes]:
-    """Row and column of what each user has rated in training."""
-    starts, known = train.by_user.start, users >= 0
-    first = np.where(known, starts[users], 0)
-    counts = np.where(known, starts[users + 1] - first, 0)
-    rows = np.repeat(np.arange(len(users)), counts)
-    inside = np.arange(len(rows)) - np.repeat(np.cumsum(counts) - counts, counts)
-    return rows, train.by_user.columns[first[rows] + inside]
 
 
 def _listable(train: Ratings, items: Codes) -> Codes:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from typing import ClassVar, Self
 
 import numpy as np
@@ -66,12 +67,23 @@ class FactorModel:
 
     def predict_users(self, users: Codes) -> Values:
         """Predicted ratings of all items by each user, shape (len(users), n_items)."""
-        predicted: Values = self.user_factors[users] @ self.item_factors.T
-        if self.user_bias is not None and self.item_bias is not None:
-            predicted += self.user_bias[users][:, None]
-            predicted += self.item_bias
-        predicted += np.float32(self.mean)
-        return predicted
+        user_bias = 0 if self.user_bias is None else self.user_bias[users]
+        right = self._item_side
+        left = np.empty((len(users), len(right)), np.float32)
+        left[:, :-2] = self.user_factors[users]
+        left[:, -2], left[:, -1] = user_bias + np.float32(self.mean), 1
+        return np.asarray(left @ right)
+
+    @cached_property
+    def _item_side(self) -> Factors:
+        """Item factors, ones and item biases, shape (k + 2, n_items).
+
+        With the user's side (p, μ + b, 1) one product gives predictions: adding biases to them
+        takes as long as the product itself.
+        """
+        item_bias = np.zeros(self.n_items, np.float32) if self.item_bias is None else self.item_bias
+        side = np.column_stack([self.item_factors, np.ones(self.n_items), item_bias])
+        return frozen(side, np.float32).T
 
     def item_vectors(self) -> Factors | None:
         """The item factors, shape (n_items, k)."""
