@@ -245,3 +245,13 @@ def test_classes_that_do_not_occur_get_no_chance() -> None:
     assert np.all(np.isfinite(ladder.latent))
     assert ladder.cuts[0, 3] == ladder.cuts[0, 4]
     assert np.all(np.diff(ladder.cuts, axis=1) >= 0)
+
+
+@pytest.mark.parametrize(
+    ("eras", "which"),
+    [(("2093-01-01",), "from 2093-01-01 on"), (("1893-01-01",), "before the first")],
+)
+def test_an_era_without_ratings_is_refused(eras: tuple[str, ...], which: str) -> None:
+    ratings, _ = made(eras=True)
+    with pytest.raises(ConfigError, match=f"no training rating is of the era {which}; they are of"):
+        Ladder.of(ratings, eras)

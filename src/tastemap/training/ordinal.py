@@ -23,7 +23,7 @@ from typing import Literal
 import numpy as np
 
 from tastemap.arrays import AnyArray, Factors, Float64s, Int64s, Values
-from tastemap.data.moments import Moment, seconds_of
+from tastemap.data.moments import Moment, seconds_of, written
 from tastemap.data.ratings import Ratings
 from tastemap.errors import ConfigError
 from tastemap.models.thresholds import Thresholds
@@ -107,7 +107,7 @@ class Ladder:
 
         Raises:
             ConfigError: ratings are weighted, too many of them differ, or have no times where
-                eras are asked for.
+                eras are asked for, or an era has none.
         """
         if train.weights is not None:
             raise ConfigError('likelihood="ordinal" takes each rating once: these have weights')
@@ -127,7 +127,13 @@ class Ladder:
         classes = (era * len(values) + places).astype(np.int32)
         shape = len(begins) + 1, len(values)
         counts = np.bincount(classes, minlength=shape[0] * shape[1]).reshape(shape)
-        totals = np.maximum(counts.sum(axis=1), 1)
+        totals = counts.sum(axis=1)
+        for empty in np.flatnonzero(totals == 0):
+            which = f"from {written(begins[empty - 1])} on" if empty else "before the first"
+            raise ConfigError(
+                f"no training rating is of the era {which}; they are of "
+                f"{_span(train.times)}: give eras that ratings tell something of"
+            )
         shares = np.cumsum(counts, axis=1)[:, :-1] / totals[:, None]
         return cls(
             values=values.astype(np.float64),
@@ -270,6 +276,10 @@ def _tails(turned: Float64s) -> float:
     """Minus the log-density of the proposal."""
     n = len(turned)
     return float((_FREEDOM + n) / 2 * np.log1p(turned @ turned / _FREEDOM))
+
+
+def _span(times: Int64s | None) -> str:
+    return "no time" if times is None else f"{written(times.min())} to {written(times.max())}"
 
 
 def _quantile(share: float) -> float:
