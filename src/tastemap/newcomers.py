@@ -97,17 +97,19 @@ class Newcomers:
         )
 
 
-def scores(to: Recommender, ratings: Mapping[Any, float]) -> tuple[Codes, Values]:
+def scores(to: Recommender, ratings: Mapping[Any, float]) -> tuple[Codes, Values, bool]:
     """Codes of what somebody new rated, and scores of all items by a model that ranks items.
 
     Where what they rated says nothing to the model, an item's score is its number of training
-    ratings.
+    ratings, and the last of the three is True.
     """
     model = to.model
     assert isinstance(model, ListModel)  # noqa: S101  # what predicts scores is one
     items, values = _read(to, ratings)
     found = model.predict_new(items, values)
-    return items, found if found.any() else to.ratings.item_counts.astype(np.float32)
+    if found.any():
+        return items, found, False
+    return items, to.ratings.item_counts.astype(np.float32), True
 
 
 def _read(to: Recommender, ratings: Mapping[Any, float]) -> tuple[Codes, Values]:
@@ -116,6 +118,11 @@ def _read(to: Recommender, ratings: Mapping[Any, float]) -> tuple[Codes, Values]
     low, high = to.ratings.scale
     for item, value in ratings.items():
         if not _is_number(value) or not low <= value <= high:  # nor NaN
+            if not to.ratings.explicit:
+                raise DataError(
+                    f"the model learnt from interactions, which have no ratings: give 1 for each "
+                    f"item taken, not {value!r} for {item!r}"
+                )
             raise DataError(
                 f"the rating {value!r} of {item!r} is not on the scale of the training "
                 f"ratings, {low:g} to {high:g}"

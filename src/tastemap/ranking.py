@@ -60,11 +60,13 @@ class Scored(NamedTuple):
         users: what to call them.
         rated: position of the user, and item code, of each rating they have given.
         scores: unclipped, shape (len(users), n_items); used up by ranking.
+        fell_back: for whom the scores are not the model's own, shape (len(users),).
     """
 
     users: Sequence[Any]
     rated: tuple[Int64s, Codes]
     scores: Values
+    fell_back: Mask
 
     def best(self, n: int, allowed: Mask, *, seen: bool) -> Codes:
         """Items by falling score, -1 where there are no more, shape (len(users), n or fewer)."""
@@ -74,32 +76,27 @@ class Scored(NamedTuple):
         return best_columns(self.scores, n)
 
 
-def asked(by: Recommender, user: Any) -> tuple[Iterator[Scored], list[str]]:
-    """Whom `Recommender.recommend` is asked about, and what is to be said of them."""
+def asked(by: Recommender, user: Any) -> Iterable[Scored]:
+    """Whom `Recommender.recommend` is asked about."""
     if isinstance(user, FoldedUser):
         check_own(by, user)
         return asked_new(user.items, user.predict())
-    users, ratings = listed(user), by.ratings
-    codes = np.array([ratings.user_ids.code(one) for one in users], np.int32)
-    by_what = "item bias" if by.model.predicts == "ratings" else "popularity"
-    remarks = [
-        f"user {users[row]!r} has no training {ratings.noun}: ranked by {by_what}"
-        for row in np.flatnonzero(ratings.user_counts[codes] == 0)
-    ]
-    return scored(by, users, codes), remarks
+    users = listed(user)
+    codes = np.array([by.ratings.user_ids.code(one) for one in users], np.int32)
+    return scored(by, users, codes)
 
 
-def asked_new(items: Codes, scores: Values) -> tuple[Iterator[Scored], list[str]]:
+def asked_new(items: Codes, scores: Values, fell_back: bool = False) -> Iterable[Scored]:
     """The same of somebody new: codes of what they rated, scores of all items, shape (n_items,)."""
     rated = np.zeros(len(items), np.int64), items
-    return iter([Scored([NEW], rated, scores[None])]), []
+    return [Scored([NEW], rated, scores[None], np.array([fell_back]))]
 
 
 def scored(by: Recommender, users: Sequence[Any], codes: Codes) -> Iterator[Scored]:
     """Users of these codes, a part at a time."""
     for part in blocks(len(codes), max(1, SCORES_AT_ONCE // by.ratings.n_items)):
         rated = by.ratings.by_user.pairs(codes[part])
-        yield Scored(users[part], rated, score_codes(by, codes[part]))
+        yield Scored(users[part], rated, *score_codes(by, codes[part]))
 
 
 def recommend_codes(by: Recommender, users: Codes, n: int, *, seen: bool) -> tuple[Codes, Values]:
@@ -116,8 +113,8 @@ def recommend_codes(by: Recommender, users: Codes, n: int, *, seen: bool) -> tup
     return items, values
 
 
-def score_codes(by: Recommender, users: Codes) -> Values:
-    """See `Recommender.score_codes`."""
+def score_codes(by: Recommender, users: Codes) -> tuple[Values, Mask]:
+    """See `Recommender.score_codes`; and for whom they are not the model's own scores."""
     cold = (users < 0) | (by.ratings.user_counts[users] == 0)
     scores = by.model.predict_users(users[~cold])
     if cold.any():
@@ -131,7 +128,7 @@ def score_codes(by: Recommender, users: Codes) -> Values:
         scores[cold] = by.ratings.item_counts
     elif cold.any():
         scores[cold] = by.fallback.predict_users(np.full(1, UNKNOWN, np.int32))
-    return scores
+    return scores, cold
 
 
 def recommendations(
@@ -142,7 +139,6 @@ def recommendations(
     allowed: Mask,
     filtered: dict[str, int],
     seen: bool,
-    remarks: Iterable[str] = (),
 ) -> Recommendations:
     """The best allowed items of each user.
 
@@ -153,11 +149,12 @@ def recommendations(
         allowed: as `allowed_items` gives it.
         filtered: the same.
         seen: keep items that the user has rated.
-        remarks: what else to say.
     """
     rows: list[Row] = []
+    remarks: list[str] = []
     n_seen = 0
     for one in scored:
+        remarks += _fallen_back(by, one)
         n_seen += 0 if seen else int(allowed[one.rated[1]].sum())
         best = one.best(n, allowed, seen=seen)
         rows += _rows(one, best)
@@ -172,9 +169,24 @@ def recommendations(
         items=ratings.item_ids.raws([row[2] for row in rows]),
         titles=[ratings.catalog.title(row[2]) for row in rows],
         scores=np.clip(scores, low, high),
-        filtered={**filtered, "already rated": n_seen},
+        filtered={**filtered, f"already {'rated' if ratings.explicit else 'taken'}": n_seen},
         remarks=(*remarks, *said),
     )
+
+
+def _fallen_back(by: Recommender, one: Scored) -> list[str]:
+    noun = by.ratings.noun
+    by_what = "item bias" if by.model.predicts == "ratings" else "popularity"
+    has_some = np.bincount(one.rated[0], minlength=len(one.users)) > 0
+    said = []
+    for row in np.flatnonzero(one.fell_back).tolist():
+        user = f"user {one.users[row]!r}"
+        if has_some[row]:
+            why = f"the {noun} of {user} say nothing to the model"
+        else:
+            why = f"{user} has no training {noun}"
+        said.append(f"{why}: ranked by {by_what}")
+    return said
 
 
 def similar_items(by: Recommender, item: Any, n: int, min_ratings: int) -> SimilarItems:
@@ -192,7 +204,7 @@ def similar_items(by: Recommender, item: Any, n: int, min_ratings: int) -> Simil
     for part in blocks(len(codes), max(1, SCORES_AT_ONCE // max(1, len(unit)))):
         cosines = unit[codes[part]] @ unit.T
         itself = np.arange(len(cosines)), codes[part]
-        one = Scored(codes[part].tolist(), itself, cosines)
+        one = Scored(codes[part].tolist(), itself, cosines, np.zeros(len(cosines), bool))
         rows += _rows(one, one.best(n, allowed, seen=False))
     return SimilarItems(
         of=ratings.item_ids.raws([row[0] for row in rows]),

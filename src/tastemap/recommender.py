@@ -206,18 +206,18 @@ class Recommender:
             asked = ranking.asked_new(*newcomers.scores(self, ratings))
         else:
             asked = ranking.asked(self, user if ratings is None else self.fold_in(ratings))
-        scored, remarks = asked
         return ranking.recommendations(
-            self, scored, n, allowed=allowed, filtered=filtered, seen=seen, remarks=remarks
+            self, asked, n, allowed=allowed, filtered=filtered, seen=seen
         )
 
     def score_codes(self, users: Codes) -> Values:
         """What `recommend` ranks by: unclipped scores of all items, shape (len(users), n_items).
 
-        A user without training ratings, or of code -1, gets those of the fallback; of a model that
-        predicts no ratings, the items' numbers of training ratings.
+        A user without training ratings, or of code -1, gets those of the fallback. A model that
+        predicts no ratings gives them the items' numbers of training ratings, and so too users
+        whose ratings say nothing to it, such as only low ones to ``EASE(min_rating=5)``.
         """
-        return ranking.score_codes(self, users)
+        return ranking.score_codes(self, users)[0]
 
     def recommend_codes(
         self, users: Codes, n: int = 10, *, seen: bool = False

@@ -180,7 +180,14 @@ def test_explain_has_parts_that_add_up(biased_folder: Path) -> None:
     total = sum(row["contribution"] for row in said["rows"])
     assert total == pytest.approx(said["score"], abs=1e-4)
     assert said["title"] == "Heat (1995)"
+    assert 0.5 <= said["prediction"] <= 5
     assert "Heat (1995)" in answer("explain", biased_folder, "-u", 4, "-i", 6)
+
+
+def test_a_score_is_not_called_a_prediction(fitted: Callable[[str], Path]) -> None:
+    said = json.loads(answer("explain", fitted("item-knn"), "-u", 4, "-i", 6, "--json"))
+    assert said["score"] == pytest.approx(sum(row["contribution"] for row in said["rows"]))
+    assert "prediction" not in said
 
 
 def test_biases_has_both_ends(biased_folder: Path) -> None:

@@ -8,8 +8,16 @@ from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
 
+import pytest
+
 import tastemap as tm
 from tests.cli.conftest import answer, run
+
+OPTIONS_OF_FILES = (
+    *("--items", "--users", "--query", "--table", "--interactions", "--user-column"),
+    *("--item-column", "--rating-column", "--time-column", "--weight-column", "--duplicates"),
+    *("--sep", "--decimal", "--encoding"),
+)
 
 
 def test_evaluate_one_model(biased_folder: Path, csv_files: Path) -> None:
@@ -157,3 +165,31 @@ def test_compare_refuses_names_it_does_not_know(csv_files: Path) -> None:
         result = run("compare", csv_files / "ratings.csv", "--models", wrong)
         assert result.exit_code == 2
         assert said in result.stderr
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        ("--folds 5 --split time", "folds are drawn at random, not by time"),
+        ("--folds 5 --valid-fraction 0.1", "each of 5 folds keeps back 1/5"),
+        ("--split leave-last-out --valid-fraction 0.1", "leave --valid-fraction out"),
+    ],
+)
+def test_compare_refuses_options_that_would_change_nothing(
+    csv_files: Path, monkeypatch: pytest.MonkeyPatch, options: str, said: str
+) -> None:
+    monkeypatch.setenv("COLUMNS", "300")
+    result = run("compare", csv_files / "ratings.csv", *options.split())
+    assert result.exit_code == 2
+    assert said in result.stderr
+
+
+@pytest.mark.parametrize("option", OPTIONS_OF_FILES)
+def test_a_named_data_set_refuses_options_of_files(
+    monkeypatch: pytest.MonkeyPatch, option: str
+) -> None:
+    monkeypatch.setenv("COLUMNS", "300")
+    value = {"--interactions": (), "--duplicates": ("mean",)}.get(option, ("x",))
+    result = run("audit", "movielens-small", option, *value)
+    assert result.exit_code == 2
+    assert f"{option} would change nothing" in result.stderr

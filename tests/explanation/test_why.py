@@ -1,5 +1,6 @@
 import gc
 import weakref
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -136,6 +137,8 @@ def test_a_bias_model_is_explained_by_what_it_adds(small: Ratings) -> None:
     assert explanation.rating == 2.0
     assert "the user rated this 2; the model was trained on that" in explanation.notes
     assert explanation.caption == "user 30, Big (1988): 3.00, from the model"
+    taken = replace(small, values=np.ones_like(small.values), explicit=False)
+    assert "the user took this; the model was trained on that" in explain(model, taken, 2, 1).notes
 
 
 def test_the_fallback_says_what_it_knew() -> None:

@@ -221,6 +221,27 @@ def test_of_whom_the_model_knows_nothing_popularity_ranks(small: Ratings) -> Non
     assert nobody.scores.tolist() == sorted(small.item_counts.tolist(), reverse=True)
 
 
+def test_it_is_said_for_whom_popularity_ranks(small: Ratings) -> None:
+    model = tm.EASE(min_rating=4).fit(small)
+    (said,) = model.recommend([10, 60]).remarks
+    assert said == "the ratings of user 60 say nothing to the model: ranked by popularity"
+    (said,) = model.recommend(ratings={1: 3.0}).remarks
+    assert said == "the ratings of user 'new' say nothing to the model: ranked by popularity"
+    (said,) = model.recommend(ratings={}).remarks
+    assert said == "user 'new' has no training ratings: ranked by popularity"
+    assert not model.recommend(ratings={1: 5.0}).remarks
+
+
+def test_interactions_are_taken_and_have_no_ratings(small: Ratings) -> None:
+    taken = replace(small, values=np.ones_like(small.values), explicit=False)
+    model = tm.ItemKNN().fit(taken)
+    assert model.recommend(ratings={1: 1, 2: 1}).filtered["already taken"] == 2
+    assert "already taken" in str(model.recommend(20))
+    with pytest.raises(tm.errors.DataError, match="give 1 for each item taken, not 5 for 2"):
+        model.recommend(ratings={2: 5})
+    assert "the user took this; the model was trained on that" in model.explain(20, 1).notes
+
+
 @pytest.mark.parametrize(
     ("make", "said"),
     [

@@ -173,18 +173,19 @@ def explain(
     as_json: AsJson = False,
     as_csv: AsCsv = False,
 ) -> None:
-    """Take a prediction apart into what it is made of."""
+    """Take a prediction, or the score of a model for lists, apart into what it is made of."""
     form = form_of(as_json, as_csv)
     recommender = tm.load(model)
     (who,), (what,) = named_users(recommender, [user]), named_items(recommender, [item])
     explanation = recommender.explain(who, what)
     if form is Form.JSON:
+        rates = recommender.model.predicts == "ratings"
         show_json(
             {
                 "user": explanation.user,
                 "item": explanation.item,
                 "title": explanation.title,
-                "prediction": explanation.clipped,
+                **({"prediction": explanation.clipped} if rates else {}),
                 "score": explanation.score,
                 "made_from": explanation.made_from,
                 "rating": explanation.rating,

@@ -91,6 +91,10 @@ def _option(text: str) -> Any:
     return typer.Option(help=text)
 
 
+_OF_ANY_SOURCE = ("folder", "since", "before", "min_user_ratings", "min_item_ratings")
+"""Options of `Reading` that say something of a named data set too."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class Reading:
     """How a file of ratings is read: the options of `tastemap.read_ratings`."""
@@ -136,6 +140,7 @@ class Reading:
 
     def _read(self, source: str) -> Ratings:
         if source in (BUNDLED, *DOWNLOADS) and not Path(source).exists():
+            self._refuse_options_of_files(source)
             return tm.load_dataset(source, self.folder)
         if self.interactions and self.rating_column is not None:
             raise typer.BadParameter(
@@ -158,6 +163,18 @@ class Reading:
             decimal=self.decimal,
             encoding=self.encoding,
         )
+
+    def _refuse_options_of_files(self, source: str) -> None:
+        given = [
+            f"--{one.name.replace('_', '-')}"
+            for one in fields(self)
+            if one.name not in _OF_ANY_SOURCE and getattr(self, one.name) != one.default
+        ]
+        if given:
+            raise typer.BadParameter(
+                f"{source} is a data set that is read in one way: {', '.join(given)} would change "
+                "nothing, being for files and databases; leave it out, or give the path of a file"
+            )
 
 
 def _column(text: str | None) -> str | int | None:

@@ -6,7 +6,7 @@ import numpy as np
 
 from tastemap.arrays import Codes, Values
 from tastemap.data.ratings import Ratings
-from tastemap.explanation.why import Explanation, rating_of
+from tastemap.explanation.why import DID, Explanation, rating_of
 from tastemap.models.blend import RANKS_BEFORE, BlendModel, ranks_of
 from tastemap.models.popularity import PopularityModel
 from tastemap.models.preference import PreferenceModel
@@ -18,8 +18,6 @@ _SHOWN = 5
 """Items named one by one; the rest are summed."""
 POPULARITY = "popularity"
 """What a list is made from for whom the model says nothing."""
-
-_DID = {True: "rated", False: "took"}
 
 Parts = dict[str, float]
 
@@ -63,6 +61,7 @@ def explain_score(model: Model, ratings: Ratings, user_code: int, item_code: int
         made_from=SOURCES[MODEL] if knows else POPULARITY,
         rating=rating_of(ratings, user_code, item_code),
         remarks=(*remarks, "a score ranks the items of one user; it is no rating"),
+        explicit=ratings.explicit,
     )
 
 
@@ -80,9 +79,9 @@ def _item_parts(
         parts[name] = float(contributions[at])
     if len(order) > len(shown):
         # What is left of the score, so that parts add up to it however it was rounded.
-        rest = f"the other {len(order) - len(shown)} items they {_DID[ratings.explicit]}"
+        rest = f"the other {len(order) - len(shown)} items they {DID[ratings.explicit]}"
         parts[rest] = score - sum(parts.values())
-    return parts, [f"each part is what an item that the user {_DID[ratings.explicit]} says"]
+    return parts, [f"each part is what an item that the user {DID[ratings.explicit]} says"]
 
 
 def _blend_parts(model: BlendModel, user: int, item: int) -> Parts:

@@ -27,6 +27,9 @@ _KNOWN = 300
 _SAMPLE = 400
 """Users, and items, over which the means of a model without linear parts are taken."""
 
+DID = {True: "rated", False: "took"}
+"""What users did with items, by whether it was with a rating."""
+
 _STEPS = "steps of the scale"
 
 Parts = dict[str, float]
@@ -46,6 +49,7 @@ class Explanation(Table):
         made_from: one of `tastemap.results.SOURCES`.
         rating: what the user gave the item in training; None if they did not rate it.
         remarks: how to read the parts.
+        explicit: False where the training ratings are interactions; ``rating`` is 1 then.
     """
 
     user: Any
@@ -58,6 +62,7 @@ class Explanation(Table):
     made_from: str
     rating: float | None
     remarks: tuple[str, ...] = ()
+    explicit: bool = True
 
     def columns(self) -> dict[str, Any]:
         """Part and contribution."""
@@ -75,7 +80,10 @@ class Explanation(Table):
         if self.clipped != self.score:
             notes.append(f"the parts add up to {self.score:.3f}, outside the scale")
         if self.rating is not None:
-            notes.append(f"the user rated this {self.rating:g}; the model was trained on that")
+            given = f" {self.rating:g}" if self.explicit else ""
+            notes.append(
+                f"the user {DID[self.explicit]} this{given}; the model was trained on that"
+            )
         return notes + list(self.remarks)
 
 
@@ -143,6 +151,7 @@ def explain(model: Model, ratings: Ratings, user_code: int, item_code: int) -> E
         made_from=SOURCES[source],
         rating=rating_of(ratings, user_code, item_code),
         remarks=tuple(remarks),
+        explicit=ratings.explicit,
     )
 
 
