@@ -159,6 +159,22 @@ def test_nothing_to_fit_is_an_error(parts: Split) -> None:
         tm.cross_validate(Chance(), [])
     with pytest.raises(ConfigError, match="no seeds"):
         tm.cross_validate(Chance(), parts, seeds=())
+    told: list[str] = []
+    for fitting in (
+        tm.cross_validate,
+        lambda recipe, *a, **b: tm.compare_recipes([recipe], *a, **b),
+    ):
+        with pytest.raises(ConfigError, match=r"twice in seeds=\(0, 1, 0\)"):
+            fitting(Chance(), parts, seeds=(0, 1, 0), on_fit=told.append)
+    assert not told
+
+
+def test_a_recipe_cannot_have_the_name_of_a_baseline_that_is_added(parts: Split) -> None:
+    with pytest.raises(ConfigError, match=r"'biases' is the name of a baseline .* call Chance"):
+        tm.compare_recipes({"biases": Chance()}, parts)
+    own = {"biases": tm.BiasesOnly(user_damping=1)}
+    found = tm.compare_recipes(own, parts, seeds=(0,), k=None)
+    assert [one.model for one in found.evaluations].count("biases") == 1
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="the kernel of Linux is asked")

@@ -107,6 +107,19 @@ def test_relevant_is_the_upper_quarter_of_the_scale(small: Ratings, movielens: R
     assert lists.threshold(ten, ten) == 8.0
 
 
+def test_of_a_model_of_interactions_the_scale_is_that_of_the_test_ratings() -> None:
+    rated = some_ratings(30, 25, seed=3, cold=0)
+    split = tm.split.random(rated, 0.4)
+    taken = replace(split.train, explicit=False, values=np.ones(len(split.train), np.float32))
+    model = tm.Popularity().fit(taken)
+    found = tm.evaluate(model, split.valid).lists
+    assert found is not None
+    assert found.relevant_from == lists.threshold(split.valid, split.valid) > 1
+    clicks = replace(split.valid, explicit=False, values=np.ones(len(split.valid), np.float32))
+    with pytest.raises(ConfigError, match="relevant_from=4 asks for ratings"):
+        tm.evaluate(model, clicks, relevant_from=4)
+
+
 def test_a_lower_bar_makes_more_test_rows_relevant(small: Ratings) -> None:
     model = recommender(factor_model(small, 2), small)
     test = make_ratings([(60, 2, 2.0), (60, 3, 4.0)])

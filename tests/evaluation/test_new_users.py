@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -83,13 +85,67 @@ def test_recipes_are_compared_on_new_users_with_their_known_ratings(parts: Split
     assert own.folded_in == alone.folded_in
 
 
+@pytest.mark.parametrize(
+    "recipe",
+    [tm.ItemKNN(min_rating=4), tm.ImplicitALS(factors=4, sweeps=2), tm.Popularity()],
+    ids=lambda recipe: recipe.name,
+)
+def test_lists_of_new_users_are_those_that_recommend_gives(
+    parts: Split, recipe: tm.ItemKNN | tm.ImplicitALS | tm.Popularity
+) -> None:
+    model = recipe.fit(parts.train)
+    assert parts.known is not None
+    ready = with_new_users(model, parts.known)
+    users = np.unique(parts.known.users)[:20]
+    listed, _ = ready.recommend_codes(users, 5)
+    for user, given in zip(users, listed, strict=True):
+        items, values = parts.known.by_user.row(user)
+        told = dict(zip(model.ratings.item_ids.raws(items), map(float, values), strict=True))
+        assert model.ratings.item_ids.raws(given) == model.recommend(ratings=told, n=5).items
+    old = parts.train.users[:1]
+    np.testing.assert_array_equal(*(x.recommend_codes(old)[0] for x in (model, ready)))
+    found = tm.evaluate(model, parts.valid, known=parts.known)
+    assert found.folded_in == len(np.unique(parts.known.users))
+    with pytest.raises(NotFittedFor, match="measured only"):
+        ready.model.parameters()
+
+
+def test_lists_by_known_ratings_beat_the_list_for_everybody(parts: Split) -> None:
+    models = {x.name: x.fit(parts.train) for x in (tm.ItemKNN(), tm.Popularity())}
+    found = {
+        name: tm.evaluate(one, parts.valid, known=parts.known).measures["ndcg@10"]
+        for name, one in models.items()
+    }
+    assert found["item-knn"] > found["popularity"] + 0.02
+
+
+def test_of_a_new_item_a_folded_user_is_predicted_as_by_predict(parts: Split) -> None:
+    model = tm.BiasedMF(solver="als", factors=4, sweeps=3).fit(parts.train)
+    assert parts.known is not None
+    ready = with_new_users(model, parts.known)
+    cold = np.flatnonzero(parts.train.item_counts == 0)[:1].astype(np.int32)
+    rated_cold = parts.known.users[parts.train.item_counts[parts.known.items] == 0]
+    for user in {int(parts.known.users[0]), int(rated_cold[0])}:
+        items, values = parts.known.by_user.row(user)
+        raw = model.ratings.item_ids.raws(items)
+        alone = model.fold_in(dict(zip(raw, map(float, values), strict=True)))
+        expected = model.predict(alone, model.ratings.item_ids.raws(cold))
+        pairs = ready.predict_codes(np.array([user], np.int32), cold)
+        assert pairs.source.tolist() == expected.pairs.source.tolist()
+        np.testing.assert_allclose(pairs.unclipped, expected.pairs.unclipped, atol=1e-5)
+
+
 def test_what_cannot_be_folded_in_is_refused(parts: Split, notebook_split: Split) -> None:
     dot = tm.DotProduct(factors=2, schedule=((1e-2, 1),), holdout=0.0).fit(parts.train)
-    with pytest.raises(NotFittedFor, match="cannot take in new users"):
+    with pytest.raises(NotFittedFor, match="cannot take in new users or ratings: fit BayesianMF"):
         tm.evaluate(dot, parts.valid, known=parts.known)
     model = tm.BiasesOnly().fit(notebook_split.train)
     with pytest.raises(DataError, match="has training ratings"):
         tm.evaluate(model, parts.valid, known=notebook_split.valid)
+    assert parts.known is not None
+    taken = replace(parts.known, explicit=False, values=np.ones(len(parts.known), np.float32))
+    with pytest.raises(DataError, match="one has ratings and one interactions"):
+        tm.evaluate(tm.BiasesOnly().fit(parts.train), parts.valid, known=taken)
     with pytest.raises(ConfigError, match="known_fraction"):
         tm.split.new_users(parts.train, known_fraction=1.0)
     with pytest.raises(DataError, match="part empty"):

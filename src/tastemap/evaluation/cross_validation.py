@@ -106,7 +106,7 @@ def cross_validate(
 
     Raises:
         DataError: there are no splits, or nothing to train or to test on in one.
-        ConfigError: there are no seeds, or a setting is out of its range.
+        ConfigError: there are no seeds, or one twice, or a setting is out of its range.
 
     Example:
         >>> found = tm.cross_validate(
@@ -149,7 +149,8 @@ def compare_recipes(
 
     Raises:
         DataError: there are no recipes or splits, or nothing to train or to test on in one.
-        ConfigError: there are no seeds, or a setting is out of its range.
+        ConfigError: there are no seeds, or one twice, or a setting is out of its range, or a
+            recipe has the name of a baseline that is added.
 
     Example:
         >>> print(tm.compare_recipes([tm.BayesianMF()], split))  # doctest: +SKIP
@@ -181,8 +182,15 @@ def _with_baselines(
     there = {recipe.name for recipe in named.values()}
     for baseline in baselines():
         fits = split.train.explicit or baseline.fits_interactions
-        if fits and baseline.name not in there:
-            named[baseline.name] = baseline
+        if not fits or baseline.name in there:
+            continue
+        if baseline.name in named:
+            taken = type(named[baseline.name]).__name__
+            raise ConfigError(
+                f"{baseline.name!r} is the name of a baseline that is compared as well, and was "
+                f"given to {taken}: call {taken} something else"
+            )
+        named[baseline.name] = baseline
     return named
 
 
@@ -256,6 +264,8 @@ def _fit_all(
     """Every recipe on every split with every seed; only one split is held at a time."""
     if not seeds:
         raise ConfigError("there are no seeds: give at least one, such as seeds=(0,)")
+    if len(set(seeds)) < len(seeds):
+        raise ConfigError(f"a seed is there twice in seeds={tuple(seeds)}: give each once")
     lengths = k if k is None or isinstance(k, int) else tuple(k)
     runs: dict[str, list[_Run]] = {name: [] for name in recipes}
     for split in [splits] if isinstance(splits, Split) else splits:

@@ -196,7 +196,8 @@ def evaluate(
         name: what to call the model; None for the name of its recipe.
         k: lengths of the lists to measure; None: measure no lists.
         relevant_from: a rating from which on an item should be in the list; None: the upper
-            quarter of the scale, which is 4 and 5 of five stars. Of interactions all are.
+            quarter of the scale, which is 4 and 5 of five stars. Of interactions all are, and it
+            must be None.
         level: share of the ratings that intervals are to hold, of models that have any; None:
             measure no intervals.
         sampled: rank relevant items among this many items drawn at random instead of all. Faster,
@@ -207,7 +208,8 @@ def evaluate(
     Raises:
         DataError: there are no test ratings, or a user of ``known`` has training ratings.
         NotFittedFor: the model cannot take in new users.
-        ConfigError: a length, a level or a number of items is out of its range.
+        ConfigError: a length, a level or a number of items is out of its range, or
+            ``relevant_from`` is given for interactions.
     """
     return measure(
         model,

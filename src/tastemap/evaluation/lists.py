@@ -148,7 +148,8 @@ def rank(
         The lists; None where no user has a relevant test item.
 
     Raises:
-        ConfigError: a length is not positive, or the number of sampled items is not.
+        ConfigError: a length is not positive, or the number of sampled items is not, or
+            ``relevant_from`` is given for interactions.
     """
     if not k or min(k) < 1:
         raise ConfigError(f"lists must have at least 1 place, got k={tuple(k)}")
@@ -157,6 +158,11 @@ def rank(
             raise ConfigError(f"sampled ranking needs at least 1 item, got {sampled}")
         _LOG.warning(
             "sampled ranking can put the worse of two models first: compare models by full ranking"
+        )
+    if relevant_from is not None and not test.explicit:
+        raise ConfigError(
+            f"relevant_from={relevant_from:g} asks for ratings, and the test rows of {test.name} "
+            "are interactions, all of which are relevant: leave it out"
         )
     train = model.ratings
     if relevant_from is None:
@@ -223,12 +229,14 @@ def rank(
 def threshold(train: Ratings, test: Ratings) -> float:
     """The rating from which on an item is relevant: the lowest in the upper quarter of the scale.
 
-    The scale is that of the training ratings: 4 of 1 to 5 stars, or of half stars.
+    The scale is that of the training ratings: 4 of 1 to 5 stars, or of half stars. Where these are
+    interactions, which have none, it is that of the test ratings.
     """
     if not test.explicit:
         return -np.inf
-    low, high = train.scale
-    values = np.unique(train.values)
+    rated = train if train.explicit else test
+    low, high = rated.scale
+    values = np.unique(rated.values)
     return float(values[values >= low + RELEVANT_QUARTER * (high - low)][0])
 
 
