@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -38,6 +39,11 @@ def make_ratings(
         item_ids=items,
         catalog=Catalog(items, None if metadata is None else pa.table(metadata)),
     )
+
+
+def interactions(ratings: Ratings) -> Ratings:
+    """Who has which item, without how high it was rated."""
+    return replace(ratings, values=np.ones_like(ratings.values), explicit=False)
 
 
 @pytest.fixture

@@ -71,6 +71,9 @@ def test_evaluate_counts_ratings_inside_the_intervals_of_models_that_have_any(
     assert len(answer(*asked, "--csv").splitlines()) == 3
     alone = json.loads(answer("evaluate", fitted("biases"), csv_files / "ratings.csv", "--json"))
     assert "coverage" not in alone
+    without = json.loads(answer(*asked, "--interactions", "--json"))
+    assert len(without["rows"]) == 2
+    assert "coverage" not in without
 
 
 def test_biases_of_a_model_that_knows_how_sure_it_is_have_a_deviation(

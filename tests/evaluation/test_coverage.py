@@ -14,7 +14,7 @@ from tastemap.errors import ConfigError, DataError, NotFittedFor
 from tastemap.models.calibration import Calibration
 from tastemap.models.posterior import PosteriorModel
 from tastemap.recommender import Recommender
-from tests.conftest import make_ratings
+from tests.conftest import interactions, make_ratings
 from tests.explanation.worlds import posterior_model, recommender, some_ratings
 
 
@@ -145,6 +145,8 @@ def test_nothing_to_test_and_levels_that_are_none_are_errors(small: Ratings) -> 
     model = recommender(posterior_model(small, 2), small)
     with pytest.raises(DataError, match="no ratings to test on"):
         tm.coverage(model, small.take(np.zeros(0, np.int64)))
+    with pytest.raises(DataError, match="intervals are of ratings"):
+        tm.coverage(model, interactions(small))
     for level in (0, 1, -0.5):
         with pytest.raises(ConfigError, match="between 0 and 1"):
             tm.coverage(model, small, level=level)

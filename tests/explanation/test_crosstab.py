@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 import tastemap as tm
 from tastemap.data.ratings import Ratings
 from tastemap.errors import ConfigError, DataError
-from tests.conftest import make_ratings
+from tests.conftest import interactions, make_ratings
 from tests.explanation.worlds import some_ratings
 
 # The table of the course notebook.
@@ -112,6 +112,8 @@ def test_what_is_no_crosstab_is_refused(small: Ratings) -> None:
         tm.crosstab(small, 0)
     with pytest.raises(DataError, match="no ratings"):
         tm.crosstab(small.take(np.zeros(0, np.int64)))
+    with pytest.raises(DataError, match="holds interactions, which have none"):
+        tm.crosstab(interactions(small))
     twice = make_ratings([("a", 1, 3.0), ("b", 7, 1.0), ("b", 7, 5.0)])
     with pytest.raises(DataError, match="user 'b' rated item 7 more than once"):
         tm.crosstab(twice)

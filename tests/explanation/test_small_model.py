@@ -115,6 +115,9 @@ def test_models_that_do_not_fit_are_refused() -> None:
     biases = tm.BiasesOnly().fit(RATINGS)
     with pytest.raises(NotFittedFor, match="fitted by DotProduct or BiasedMF, or none"):
         taken_from(biases, TABLE, 5)
+    scores = tm.ImplicitALS(factors=2).fit(RATINGS)
+    with pytest.raises(NotFittedFor, match="scores items and predicts no ratings"):
+        taken_from(scores, TABLE, 2)
     fewer = RATINGS.take(RATINGS.users != TABLE.user_codes[0])
     raw = TABLE.users[0]
     with pytest.raises(DataError, match=f"no training ratings of user {raw}"):

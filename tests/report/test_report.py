@@ -19,7 +19,7 @@ import tastemap as tm
 from tastemap.data.splits import Split
 from tastemap.errors import DataError
 from tastemap.report import certainty, map_data, numbers, page, reading, sections, svg
-from tests.conftest import SCRIPT, make_ratings
+from tests.conftest import SCRIPT, interactions, make_ratings
 from tests.report.made import HOSTILE, history, hostile_ratings, made, unsure
 
 if TYPE_CHECKING:
@@ -203,18 +203,20 @@ def test_a_model_worse_than_biases_is_called_so(tree: Node) -> None:
     assert "biases alone do no worse" in tree.one("summary").text
 
 
-def test_the_comparison_has_the_models_and_both_baselines_best_first(
+def test_the_comparison_has_the_models_and_all_baselines_best_first(
     tree: Node, parts: Split
 ) -> None:
     rows = tree.one("accuracy").all("tr")[1:]
     names = [row.all("th")[0].text for row in rows]
     assert sorted(names) == [
-        "BayesianMF", "BiasedMF", "BiasedMF 2", "BiasesOnly baseline", "GlobalMean baseline",
+        "bayesian", "biased", "biased 2",
+        "biases baseline", "mean baseline", "popularity baseline",
     ]  # fmt: skip
-    errors = [float(row.all("td")[0].text) for row in rows]
+    assert names[-1] == "popularity baseline"  # it has no error
+    errors = [float(row.all("td")[0].text) for row in rows[:-1]]
     assert errors == sorted(errors)
     mean = tm.evaluate(tm.GlobalMean().fit(parts.train), parts.valid)
-    assert errors[names.index("GlobalMean baseline")] == round(mean.rmse, 4)
+    assert errors[names.index("mean baseline")] == round(mean.rmse, 4)
 
 
 def test_baselines_that_were_given_are_called_so_and_do_not_count_as_models(
@@ -223,9 +225,9 @@ def test_baselines_that_were_given_are_called_so_and_do_not_count_as_models(
     models = [made(parts.train), tm.BiasesOnly().fit(parts.train), tm.GlobalMean().fit(parts.train)]
     found = write(tmp_path, models=models, split=parts)
     names = [row.all("th")[0].text for row in found.one("accuracy").all("tr")[1:]]
-    assert sorted(names) == ["BiasedMF", "BiasesOnly baseline", "GlobalMean baseline"]
+    assert sorted(names) == ["biased", "biases baseline", "mean baseline", "popularity baseline"]
     summary = found.one("summary")
-    assert summary.all("strong")[0].text == "BiasedMF"
+    assert summary.all("strong")[0].text == "biased"
     assert "the best of" not in summary.text
     assert "biases alone do no worse" in summary.text
     assert "worse than biases only" in summary.text
@@ -283,12 +285,12 @@ def test_what_is_sure_and_what_is_read_are_of_the_best_model(
     found = write(tmp_path, models=[biased, bayesian], ratings=movielens, split=notebook_split)
     share = tm.coverage(bayesian, notebook_split.valid).share
     summary = found.one("summary")
-    assert summary.all("strong")[0].text == "BayesianMF"
+    assert summary.all("strong")[0].text == "bayesian"
     assert "its 80% intervals hold" in summary.text
     assert summary.all("strong")[-1].text == f"{100 * share:.1f}%"
     for section in ("sure", "biases", "components", "map"):
-        assert "BayesianMF" in found.one(section).text, section
-        assert "BiasedMF" not in found.one(section).text, section
+        assert "bayesian" in found.one(section).text, section
+        assert "biased" not in found.one(section).text, section
     assert "734 more ratings" in found.one("sure").text
 
 
@@ -337,6 +339,37 @@ def test_a_comparison_of_recipes_is_shown_as_it_is(parts: Split, tmp_path: Path)
     assert "nDCG@3" in section.text
     for verdict in compared.verdicts:
         assert verdict in section.text
+
+
+def test_the_best_model_of_a_comparison_of_recipes_is_found(parts: Split, tmp_path: Path) -> None:
+    recipes = [tm.ImplicitALS(factors=2), tm.BayesianMF(factors=2)]
+    compared = tm.compare_recipes(recipes, parts, seeds=(0,))
+    models = [recipes[0].fit(parts.train), unsure(parts.train)]  # the best is given last
+    found = write(tmp_path, models=models, valid=parts.valid, comparison=compared)
+    summary = found.one("summary")
+    assert summary.all("strong")[0].text == "bayesian"
+    assert "its 80% intervals hold" in summary.text
+    for section in ("sure", "biases", "components", "map"):
+        assert "bayesian" in found.one(section).text, section
+        assert "implicit-als" not in found.one(section).text, section
+
+
+def test_a_report_of_interactions_compares_lists_with_popularity(tmp_path: Path) -> None:
+    clicks = interactions(hostile_ratings())
+    divided = tm.split.random(clicks, 0.2, seed=1)
+    model = tm.ItemKNN().fit(divided.train)
+    found = write(tmp_path, models=model, ratings=clicks, split=divided)
+    section = found.one("accuracy")
+    rows = section.all("tr")[1:]
+    assert {row.all("th")[0].text for row in rows} == {"item-knn", "popularity baseline"}
+    assert all(row.all("td")[0].text == "–" for row in rows)
+    assert "nDCG@10" in section.text
+    assert "shows everybody the most taken items" in section.text
+    assert "Errors in units" not in section.text
+    assert "holds interactions" in found.one("crosstab").text
+    untested = certainty.measured({"one": unsure(divided.train)}, ["one"], divided.valid)
+    assert isinstance(untested, str)
+    assert "the validation ratings are interactions" in untested
 
 
 def test_models_that_were_never_measured_are_not_compared(parts: Split, tmp_path: Path) -> None:

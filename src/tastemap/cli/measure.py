@@ -69,7 +69,7 @@ def evaluate(
     coverages = {
         name: tm.coverage(model, test, name=name)
         for name, model in compared.items()
-        if isinstance(model.model, PosteriorModel) and form is not Form.CSV
+        if isinstance(model.model, PosteriorModel) and test.explicit and form is not Form.CSV
     }
     if form is Form.JSON:
         covered = {name: as_plain(one) for name, one in coverages.items()}

@@ -195,13 +195,24 @@ def compare(
     """
     if not models:
         raise DataError("there are no models to compare")
-    named = list(models.items()) if isinstance(models, Mapping) else list(_numbered(models))
+    named = models if isinstance(models, Mapping) else by_recipe(models)
     lengths = k if k is None or isinstance(k, int) else tuple(k)
     measured = [
         measure(model, test, name=name, k=lengths, relevant_from=relevant_from, known=known)
-        for name, model in named
+        for name, model in named.items()
     ]
     return comparison_of(measured)
+
+
+def by_recipe(models: Sequence[Recommender]) -> dict[str, Recommender]:
+    """Models by the names of their recipes, numbered where several share one."""
+    return dict(zip(numbered([model.recipe.name for model in models]), models, strict=True))
+
+
+def numbered(names: Sequence[str]) -> list[str]:
+    """Names with a number behind each that was there before: biased, biased 2, biased 3."""
+    before = [names[:place].count(name) for place, name in enumerate(names)]
+    return [f"{name} {n + 1}" if n else name for name, n in zip(names, before, strict=True)]
 
 
 def comparison_of(measured: Sequence[Measured], **rest: Any) -> Comparison:
@@ -323,11 +334,3 @@ def _verdict(one: Difference) -> str:
 def _and(names: Iterable[str]) -> str:
     *some, last = names
     return f"{', '.join(some)} or {last}" if some else last
-
-
-def _numbered(models: Sequence[Recommender]) -> Iterable[tuple[str, Recommender]]:
-    """Models by the names of their recipes, numbered where several share one."""
-    names = [model.recipe.name for model in models]
-    for place, (name, model) in enumerate(zip(names, models, strict=True)):
-        number = names[: place + 1].count(name)
-        yield (name if number == 1 else f"{name} {number}"), model

@@ -146,11 +146,16 @@ def coverage(
 
     Raises:
         NotFittedFor: the model does not know how sure it is: fit BayesianMF.
-        DataError: there are no test ratings.
+        DataError: there are no test ratings, or they are interactions.
         ConfigError: ``level`` is out of its range.
     """
     if not len(test):
         raise DataError("there are no ratings to test on")
+    if not test.explicit:
+        raise DataError(
+            "intervals are of ratings, and there are only interactions to test on: give ratings, "
+            "or measure lists with tastemap.evaluate"
+        )
     train = model.ratings
     users, items = codes_of(test, train)
     pairs = model.predict_codes(users, items, test.times)

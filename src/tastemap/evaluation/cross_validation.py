@@ -9,9 +9,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from tastemap.arrays import Float64s
+from tastemap.data.ratings import Ratings
 from tastemap.data.splits import Split
 from tastemap.errors import ConfigError, DataError
-from tastemap.evaluation.compare import Comparison, comparison_of, first_columns
+from tastemap.evaluation.compare import Comparison, comparison_of, first_columns, numbered
 from tastemap.evaluation.evaluate import RATING_MEASURES, Evaluation, Measured, measure, notes
 from tastemap.evaluation.lists import ListMeasures
 from tastemap.evaluation.memory import PeakMemory
@@ -178,11 +179,13 @@ def _with_baselines(
     recipes: Sequence[Recipe] | Mapping[str, Recipe], split: Split
 ) -> dict[str, Recipe]:
     """Recipes by name, and the baselines they must beat."""
-    named = dict(recipes) if isinstance(recipes, Mapping) else dict(_numbered(recipes))
+    if isinstance(recipes, Mapping):
+        named = dict(recipes)
+    else:
+        named = dict(zip(numbered([one.name for one in recipes]), recipes, strict=True))
     there = {recipe.name for recipe in named.values()}
-    for baseline in baselines():
-        fits = split.train.explicit or baseline.fits_interactions
-        if not fits or baseline.name in there:
+    for baseline in baselines(split.train):
+        if baseline.name in there:
             continue
         if baseline.name in named:
             taken = type(named[baseline.name]).__name__
@@ -194,9 +197,14 @@ def _with_baselines(
     return named
 
 
-def baselines() -> list[Recipe]:
-    """What every model must beat: by errors the mean and biases alone, by lists popularity."""
-    return [RECIPES[name]() for name in ("mean", "biases", "popularity") if name in RECIPES]
+def baselines(train: Ratings) -> list[Recipe]:
+    """What every model of ``train`` must beat.
+
+    By errors that is the mean and biases alone, by lists popularity; of interactions there are no
+    errors.
+    """
+    known = [RECIPES[name]() for name in ("mean", "biases", "popularity")]
+    return [one for one in known if train.explicit or one.fits_interactions]
 
 
 def mean_of(evaluations: Sequence[Evaluation], n_seeds: int = 1) -> Evaluation:
@@ -315,13 +323,6 @@ def _spreads(runs: Sequence[_Run]) -> dict[str, float]:
     }
     names = next(iter(by_seed.values()))
     return {name: statistics.stdev(one[name] for one in by_seed.values()) for name in names}
-
-
-def _numbered(recipes: Sequence[Recipe]) -> Iterator[tuple[str, Recipe]]:
-    names = [recipe.name for recipe in recipes]
-    for place, (name, recipe) in enumerate(zip(names, recipes, strict=True)):
-        number = names[: place + 1].count(name)
-        yield (name if number == 1 else f"{name} {number}"), recipe
 
 
 def _chain(first: Split, rest: Iterator[Split]) -> Iterator[Split]:

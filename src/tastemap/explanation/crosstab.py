@@ -141,12 +141,18 @@ def crosstab(ratings: Ratings, n_users: int = 15, n_items: int = 15) -> Crosstab
 
     Raises:
         ConfigError: ``n_users`` or ``n_items`` is less than 1.
-        DataError: there are no ratings, or one of these users rated one of these items twice.
+        DataError: there are no ratings, they are interactions, or one of these users rated one of
+            these items twice.
     """
     if n_users < 1 or n_items < 1:
         raise ConfigError(f"a crosstab needs a user and an item, got {n_users} and {n_items}")
     if not len(ratings):
         raise DataError("there are no ratings to make a crosstab of")
+    if not ratings.explicit:
+        raise DataError(
+            f"a crosstab shows ratings, and {ratings.name} holds interactions, which have none: "
+            "read a column of ratings"
+        )
     users, items = ratings.most_active_users(n_users), ratings.most_rated_items(n_items)
     users = np.sort(users[ratings.user_counts[users] > 0])
     items = np.sort(items[ratings.item_counts[items] > 0])

@@ -115,7 +115,7 @@ def taken_from(fitted: Recommender, crosstab: Crosstab, factors: int) -> SmallMo
     approximation of rank ``factors``, U √S and V √S of its singular value decomposition.
 
     Raises:
-        NotFittedFor: the model's predictions are not a dot product of factors.
+        NotFittedFor: the model's predictions are not ratings made by a dot product of factors.
         UnknownUserError, UnknownItemError: the model does not know a user or item.
         DataError: it knows one but had no training ratings of it.
     """
@@ -124,6 +124,11 @@ def taken_from(fitted: Recommender, crosstab: Crosstab, factors: int) -> SmallMo
         raise NotFittedFor(
             f"a {model.kind!r} model has no factors of users and items to put into cells: pass "
             "one fitted by DotProduct or BiasedMF, or none"
+        )
+    if model.predicts != "ratings":
+        raise NotFittedFor(
+            f"a {model.kind!r} model scores items and predicts no ratings, so cells have no errors "
+            "to show: pass one fitted by DotProduct or BiasedMF, or none"
         )
     if isinstance(model, PosteriorModel) and model.thresholds is not None:
         raise NotFittedFor(

@@ -36,7 +36,8 @@ def write_report(
 
     Args:
         path: the HTML file to write; one that is there is replaced.
-        models: one or more fitted models of the same training ratings.
+        models: one or more fitted models of the same training ratings, called by the names of
+            their recipes as by `tastemap.compare`.
         ratings: all ratings, for the audit and the crosstab; None: those the models were trained
             on.
         split: how the ratings were divided; the models are compared on its ``valid``.
@@ -44,7 +45,7 @@ def write_report(
             errors measured when the models were fitted are shown.
         learning_rates: what the learning-rate finder found, or several such by name.
         comparison: what `tastemap.compare_recipes` gave, to be shown instead of a comparison of
-            these models.
+            these models. The models are found in it by their names.
         commands: the commands that made the models and this report, one a line of each.
         title: heading of the report.
 
@@ -59,6 +60,7 @@ def write_report(
         >>> tm.write_report("report.html", models=[biased], ratings=ratings,
         ...                 split=split)  # doctest: +SKIP
     """
+    from tastemap.evaluation.compare import by_recipe
     from tastemap.recommender import Recommender
 
     for library in ("jinja2", "matplotlib"):
@@ -72,7 +74,7 @@ def write_report(
         valid = split.valid
     content = sections.gather(
         sections.Inputs(
-            models=sections.named(fitted),
+            models=by_recipe(fitted),
             ratings=fitted[0].ratings if ratings is None else ratings,
             valid=valid,
             split="" if split is None else split.description,

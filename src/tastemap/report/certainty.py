@@ -35,6 +35,11 @@ def measured(
             f"Whether the intervals of {name} hold what they say was not measured: no validation "
             "ratings were given."
         )
+    if not valid.explicit:
+        return (
+            f"Whether the intervals of {name} hold what they say was not measured: intervals are "
+            "of ratings, and the validation ratings are interactions."
+        )
     found = coverage(models[name], valid, level=_LEVEL, name=name)
     if not found.rows.sum():
         return (

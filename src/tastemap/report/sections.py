@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import dataclasses
 import itertools
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
@@ -18,11 +18,12 @@ import numpy as np
 from tastemap import plots
 from tastemap.data.audit import audit
 from tastemap.evaluation.compare import ALL_BASELINES, Comparison, baseline_of, best_first, compare
+from tastemap.evaluation.cross_validation import baselines
 from tastemap.evaluation.evaluate import Evaluation, label_of
 from tastemap.report import certainty, numbers, reading
 from tastemap.report.map_data import map_data
 from tastemap.report.svg import inline
-from tastemap.training.baselines import BiasesOnly, GlobalMean
+from tastemap.training.baselines import BiasesOnly
 
 if TYPE_CHECKING:
     from tastemap.data.ratings import Ratings
@@ -56,19 +57,6 @@ class Inputs:
     comparison: Comparison | None = None
 
 
-def named(models: Sequence[Recommender]) -> dict[str, Recommender]:
-    """Models by the class of their recipe, numbered where several share one."""
-    found: dict[str, Recommender] = {}
-    for model in models:
-        name = kind = type(model.recipe).__name__
-        number = 1
-        while name in found:
-            number += 1
-            name = f"{kind} {number}"
-        found[name] = model
-    return found
-
-
 def gather(inputs: Inputs) -> dict[str, Any]:
     """Everything the template asks for, by name."""
     comparison = _comparison(inputs)
@@ -100,10 +88,10 @@ def _comparison(inputs: Inputs) -> Comparison | None:
     if inputs.valid is not None and len(inputs.valid):
         models = dict(inputs.models)
         train = next(iter(models.values())).ratings
-        kinds = {type(model.recipe) for model in models.values()}
-        for baseline in (BiasesOnly, GlobalMean):
-            if baseline not in kinds:
-                models[baseline.__name__] = baseline().fit(train)
+        there = {model.recipe.name for model in models.values()}
+        for baseline in baselines(train):
+            if baseline.name not in there:
+                models[baseline.name] = baseline.fit(train)
         return compare(models, inputs.valid)
     measured = {name: model.evaluation for name, model in inputs.models.items() if model.evaluation}
     if not measured or len({one.rows for one in measured.values()}) > 1:
@@ -218,6 +206,7 @@ def _accuracy(inputs: Inputs, comparison: Comparison | None) -> dict[str, Any] |
             }
             for one in comparison.evaluations
         ],
+        "errors": bool(errors),
         "against": biases is not None,
         "lists": label_of(lists) if lists else "",
         "baseline": None if biases is None else place(biases),
