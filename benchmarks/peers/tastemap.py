@@ -5,13 +5,16 @@ def variants(data_set):
     als = {"recipe": "BiasedMF", "solver": "als"}
     bayes = {"recipe": "BayesianMF", "calibration": 0.0}
     ids_only = bayes | {"rated_items": False, "raters": False}
-    rows = {"tastemap ALS": als}
-    if data_set == "bundled" or data_set.startswith("ml-100k"):
+    # ALS with its default of 50 factors on real ratings; made ones have 20.
+    small = data_set == "bundled" or data_set.startswith("ml-100k")
+    rows = {"tastemap ALS": als if small else als | {"factors": 20}}
+    if small:
         rows |= {
             "tastemap Bayesian, ids only": ids_only,
             "tastemap Bayesian": bayes,
             "tastemap Bayesian, with intervals": bayes | {"calibration": 0.2},
             "tastemap Bayesian, days": bayes | {"days": True},
+            "tastemap Bayesian, days, ordinal": bayes | {"days": True, "likelihood": "ordinal"},
         }
     elif data_set == "1M":
         rows |= {"tastemap Bayesian, ids only": ids_only, "tastemap Bayesian": bayes}
