@@ -7,7 +7,7 @@ from pathlib import Path
 def variants(data_set):
     if data_set in ("25M", "100M"):
         return {}  # minutes, and much memory
-    # The small sets: chosen (results/choices.md). The others: as LensKit, whose penalty is the same.
+    # The small sets: chosen (results/choices.md). The others: as LensKit, which has this penalty.
     small = data_set == "bundled" or data_set.startswith("ml-100k")
     rank = 10 if data_set == "1M" else 20
     return {"Spark ALS": {"rank": rank, "maxIter": 10, "regParam": 0.15 if small else 0.1}}
