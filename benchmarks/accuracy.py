@@ -29,8 +29,13 @@ RECIPES: dict[str, Recipe] = {
     "NeuralNet()": tm.NeuralNet(),
     "BiasedMF()": tm.BiasedMF(),
     'BiasedMF(solver="als", factors=16)': tm.BiasedMF(solver="als", factors=16),
-    "BayesianMF(rated_items=False, raters=False)": tm.BayesianMF(rated_items=False, raters=False),
+    "BayesianMF(rated_items=False, raters=False, item_features=False)": tm.BayesianMF(
+        rated_items=False, raters=False, item_features=False
+    ),
+    "BayesianMF(item_features=False)": tm.BayesianMF(item_features=False),
     "BayesianMF()": tm.BayesianMF(),
+    "BayesianMF(days=True)": tm.BayesianMF(days=True),
+    'BayesianMF(days=True, likelihood="ordinal")': tm.BayesianMF(days=True, likelihood="ordinal"),
 }
 
 

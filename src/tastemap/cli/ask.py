@@ -173,7 +173,7 @@ def explain(
     as_json: AsJson = False,
     as_csv: AsCsv = False,
 ) -> None:
-    """Take a prediction, or the score of a model for lists, apart into what it is made of."""
+    """Take a prediction or a score apart into what it is made of."""
     form = form_of(as_json, as_csv)
     recommender = tm.load(model)
     (who,), (what,) = named_users(recommender, [user]), named_items(recommender, [item])
