@@ -39,7 +39,7 @@ HTMLCanvasElement.prototype.getContext = function (kind, ...rest) {
 
 
 def source(name: str) -> str:
-    return resources.files("tastemap.report").joinpath(name).read_text(encoding="utf-8")
+    return resources.files("tastemap.maps").joinpath(name).read_text(encoding="utf-8")
 
 
 def inlined() -> str:

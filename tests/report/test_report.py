@@ -18,7 +18,8 @@ import pytest
 import tastemap as tm
 from tastemap.data.splits import Split
 from tastemap.errors import DataError
-from tastemap.report import certainty, map_data, numbers, page, reading, sections, svg
+from tastemap.maps.data import describing
+from tastemap.report import certainty, numbers, page, reading, sections, svg
 from tests.conftest import SCRIPT, interactions, make_ratings
 from tests.report.made import HOSTILE, history, hostile_ratings, made, unsure
 
@@ -698,7 +699,7 @@ def test_columns_that_describe_items_are_told_from_others() -> None:
             "director": [f"person {k}" for k in range(4)],
         },
     )
-    found = {column.name: column for column in map_data.describing(ratings.catalog)}
+    found = {column.name: column for column in describing(ratings.catalog)}
     assert set(found) == {"genres", "price", "director"}
     assert found["price"].values == [1.5, None, None, 2.0]
     assert found["genres"].n_categories == 2
@@ -706,7 +707,7 @@ def test_columns_that_describe_items_are_told_from_others() -> None:
         1, "genres", ratings.catalog.table["genres"].dictionary_encode()
     )
     assert pa.types.is_dictionary(coded["genres"].type)
-    again = map_data.describing(type(ratings.catalog)(ratings.item_ids, coded))
+    again = describing(type(ratings.catalog)(ratings.item_ids, coded))
     assert [column.name for column in again] == ["genres", "price", "director"]
 
 

@@ -11,6 +11,7 @@ from typing import Any
 
 from tastemap.errors import require
 
+_OF_THE_MAP = re.compile(r"map(-\w+)?\.(js|css)")
 _IMPORT = re.compile(r'^import [^;]*? from "\./([\w-]+\.js)";\n', re.MULTILINE)
 
 
@@ -49,7 +50,7 @@ def render(content: dict[str, Any]) -> str:
 
 
 def bundle(name: str) -> str:
-    """A module of this folder and all it imports, as one: each module before those that need it.
+    """A module and all it imports, as one: each module before those that need it.
 
     The modules share no top-level name, so that their import lines can simply go.
     """
@@ -75,7 +76,9 @@ def as_json(value: Any) -> Any:
 
 
 def _text(name: str) -> str:
-    return resources.files("tastemap.report").joinpath(name).read_text(encoding="utf-8")
+    """A file of the map, or of this folder."""
+    home = "tastemap.maps" if _OF_THE_MAP.fullmatch(name) else "tastemap.report"
+    return resources.files(home).joinpath(name).read_text(encoding="utf-8")
 
 
 def _verbatim(text: str) -> Any:

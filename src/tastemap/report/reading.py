@@ -12,10 +12,10 @@ from tastemap import plots
 from tastemap.errors import ConfigError, DataError, NotFittedFor
 from tastemap.explanation.biases import item_bias_of
 from tastemap.explanation.crosstab import crosstab
+from tastemap.maps.data import describing
 from tastemap.models.bias import BiasModel
 from tastemap.plots.text import short
 from tastemap.report import numbers
-from tastemap.report.map_data import describing
 from tastemap.report.svg import inline
 
 if TYPE_CHECKING:

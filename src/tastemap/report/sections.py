@@ -20,8 +20,8 @@ from tastemap.data.audit import audit
 from tastemap.evaluation.compare import ALL_BASELINES, Comparison, baseline_of, best_first, compare
 from tastemap.evaluation.cross_validation import baselines
 from tastemap.evaluation.evaluate import Evaluation, label_of
+from tastemap.maps.data import map_data
 from tastemap.report import certainty, numbers, reading
-from tastemap.report.map_data import map_data
 from tastemap.report.svg import inline
 from tastemap.training.baselines import BiasesOnly
 
