@@ -10,6 +10,9 @@ TastemapError
 ├── TrainingError (RuntimeError)      training diverged or cannot go on
 ├── DownloadError (OSError)           a data set could not be fetched or is not what it should be
 ├── ModelFolderError (ValueError)     not a model folder, a newer format, or a damaged one
+├── StoreError (RuntimeError)         the feedback store cannot be opened, read or written
+│   ├── StoreFullError                too much waits to be written: try again in a second
+│   └── KeyReuseError                 an idempotency key was given before with other content
 └── MissingExtraError (ImportError)   an optional part of tastemap is not installed
 
 Each message says what was seen, where, and what to do.
@@ -63,6 +66,18 @@ class DownloadError(TastemapError, OSError):
 
 class ModelFolderError(TastemapError, ValueError):
     """A folder is not a model folder, has a newer format, or is damaged."""
+
+
+class StoreError(TastemapError, RuntimeError):
+    """The feedback store cannot be opened, read or written."""
+
+
+class StoreFullError(StoreError):
+    """Too many changes wait to be written: nothing was taken, try again in a second."""
+
+
+class KeyReuseError(StoreError):
+    """An idempotency key was given before with other content: nothing was written."""
 
 
 class MissingExtraError(TastemapError, ImportError):

@@ -1,0 +1,1 @@
+"""What users of a running server say: kept on disk before it is acknowledged."""
