@@ -72,7 +72,10 @@ class Newcomers:
 
     def fold_in(self, to: Recommender, ratings: Mapping[Any, float]) -> FoldedUser:
         """See `Recommender.fold_in`."""
-        items, values = _read(to, ratings)
+        return self.fold(to, *read(to, ratings))
+
+    def fold(self, to: Recommender, items: Codes, values: Values) -> FoldedUser:
+        """The same in codes, shape (n,), each item once, with ratings on the scale."""
         # Of an item without training ratings nothing is known, so it says nothing about a user.
         known = to.ratings.item_counts[items] > 0
         user = fold_in.fold_in(
@@ -105,15 +108,20 @@ def scores(to: Recommender, ratings: Mapping[Any, float]) -> tuple[Codes, Values
     """
     model = to.model
     assert isinstance(model, ListModel)  # noqa: S101  # what predicts scores is one
-    items, values = _read(to, ratings)
+    items, values = read(to, ratings)
     found = model.predict_new(items, values)
     if found.any():
         return items, found, False
     return items, to.ratings.item_counts.astype(np.float32), True
 
 
-def _read(to: Recommender, ratings: Mapping[Any, float]) -> tuple[Codes, Values]:
-    """Ratings of somebody new as codes and values, checked."""
+def read(to: Recommender, ratings: Mapping[Any, float]) -> tuple[Codes, Values]:
+    """Ratings of somebody new as codes and values, checked.
+
+    Raises:
+        UnknownItemError: an id or title does not occur.
+        DataError: a rating is outside the scale, or an item is rated by its id and by its title.
+    """
     items = np.array([to.catalog.code(item) for item in ratings], np.int32)
     low, high = to.ratings.scale
     for item, value in ratings.items():

@@ -155,7 +155,8 @@ def test_every_verb_is_used_in_an_example() -> None:
     pages = [*(ROOT / "docs").rglob("*.md"), ROOT / "README.md"]
     text = "\n".join(page.read_text(encoding="utf-8") for page in pages)
     used = set(re.findall(r"^\$ tastemap (\w+)", text, re.MULTILINE))
-    assert used >= set(COMMAND.commands) - {"demo"}  # the Makefile and its own tests run demo
+    # demo takes long, and what serves does not end: their own tests run them.
+    assert used >= set(COMMAND.commands) - {"demo", "serve"}
 
 
 def test_every_field_and_array_of_a_model_folder_is_documented(

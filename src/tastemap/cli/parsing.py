@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import typer
 
 from tastemap.cli.options import ModelName
+from tastemap.errors import ConfigError
 
 if TYPE_CHECKING:
     from tastemap.data.catalog import Catalog, Wanted
@@ -173,43 +174,12 @@ def rated_items(recommender: Recommender, texts: list[str]) -> dict[int | str, f
 
 
 def wanted(catalog: Catalog, texts: list[str] | None, option: str) -> Wanted:
-    """Filters such as ``genres=Comedy`` or ``year=1990..1999``.
+    """Filters such as ``genres=Comedy`` or ``year=1990..1999``: see `Catalog.wanted`.
 
-    The same column twice means that one of its values must fit. An end of a range may be left
-    out: ``year=1990..``.
+    Raises:
+        typer.BadParameter: a text is no filter.
     """
-    filters: dict[str, list[Any]] = {}
-    for text in texts or []:
-        name, equals, value = (part.strip() for part in text.partition("="))
-        if not equals or not value:
-            raise typer.BadParameter(
-                f"{text!r}: write column=value, such as genres=Comedy or year=1990..1999",
-                param_hint=option,
-            )
-        filters.setdefault(name, []).append(_value(catalog, name, value, option))
-    for name, values in filters.items():
-        if len(values) > 1 and any(isinstance(value, tuple) for value in values):
-            raise typer.BadParameter(f"give one range for {name}", param_hint=option)
-    return {name: values[0] if len(values) == 1 else values for name, values in filters.items()}
-
-
-def _value(catalog: Catalog, name: str, text: str, option: str) -> Any:
-    """A value in the type of its column; an unknown column is left to the catalog to refuse."""
-    import pyarrow as pa
-
-    if name not in catalog.columns:
-        return text
-    kind = catalog.table.schema.field(name).type
-    if not (pa.types.is_integer(kind) or pa.types.is_floating(kind)):
-        return text
-    low, dots, high = text.partition("..")
-    number = int if pa.types.is_integer(kind) else float
     try:
-        if not dots:
-            return number(text)
-        return tuple(number(end) if end.strip() else None for end in (low, high))
-    except ValueError as error:
-        raise typer.BadParameter(
-            f"{name} holds numbers: write {name}=1990 or {name}=1990..1999, not {text!r}",
-            param_hint=option,
-        ) from error
+        return catalog.wanted(texts or [])
+    except ConfigError as error:
+        raise typer.BadParameter(str(error), param_hint=option) from error

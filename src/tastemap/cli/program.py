@@ -11,7 +11,7 @@ import typer
 from typer.core import TyperGroup
 
 import tastemap
-from tastemap.cli import ask, data, demo, fit, measure, share
+from tastemap.cli import ask, data, demo, fit, measure, serve, share
 from tastemap.cli.output import COMMAND, fail, say, visible
 from tastemap.errors import TastemapError
 
@@ -81,6 +81,7 @@ for _verb in (
     ask.components,
     share.crosstab,
     share.report,
+    serve.serve,
     measure.evaluate,
     measure.compare,
     measure.audit,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from functools import cached_property
 from typing import Any
 
@@ -154,6 +154,47 @@ class Catalog:
                     f"{name}={value!r} cannot be compared: the column holds {column.type}"
                 ) from error
         return mask
+
+    def wanted(self, texts: Iterable[str]) -> Wanted:
+        """Filters as people write them: ``genres=Comedy``, ``year=1990..1999``, ``year=1990..``.
+
+        The same column twice means that one of its values must fit. An end of a range may be left
+        out. `matches` refuses columns there are none of.
+
+        Raises:
+            ConfigError: a text is no filter, its value is no number where the column holds
+                numbers, or a column has several ranges.
+        """
+        filters: dict[str, list[Any]] = {}
+        for text in texts:
+            name, equals, value = (part.strip() for part in text.partition("="))
+            if not equals or not value:
+                raise ConfigError(
+                    f"{text!r}: write column=value, such as genres=Comedy or year=1990..1999"
+                )
+            filters.setdefault(name, []).append(self._value(name, value))
+        for name, values in filters.items():
+            if len(values) > 1 and any(isinstance(value, tuple) for value in values):
+                raise ConfigError(f"give one range for {name}")
+        return {name: values[0] if len(values) == 1 else values for name, values in filters.items()}
+
+    def _value(self, name: str, text: str) -> Any:
+        """A value in the type of its column."""
+        if name not in self.columns:
+            return text
+        kind = self.table.schema.field(name).type
+        if not (pa.types.is_integer(kind) or pa.types.is_floating(kind)):
+            return text
+        low, dots, high = text.partition("..")
+        number = int if pa.types.is_integer(kind) else float
+        try:
+            if not dots:
+                return number(text)
+            return tuple(number(end) if end.strip() else None for end in (low, high))
+        except ValueError as error:
+            raise ConfigError(
+                f"{name} holds numbers: write {name}=1990 or {name}=1990..1999, not {text!r}"
+            ) from error
 
     def take(self, codes: Int64s | Sequence[int]) -> pa.Table:
         """Rows of metadata for these codes."""

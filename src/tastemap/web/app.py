@@ -1,0 +1,78 @@
+"""The application: models, feedback, operations and pages, put together."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+from collections.abc import AsyncIterator
+from fastapi import FastAPI
+from starlette.exceptions import HTTPException
+
+from tastemap.errors import TastemapError
+from tastemap.web.feedback.store import FeedbackStore
+from tastemap.web.operations import Operation
+from tastemap.web.problems import on_http_error
+from tastemap.web.routes import health, people
+from tastemap.web.settings import Settings
+from tastemap.web.shelf import Shelf
+
+OPERATIONS: tuple[Operation, ...] = (*people.OPERATIONS, *health.OPERATIONS)
+"""Every operation of the API; those asked most often first."""
+
+_LOOK_EVERY = 0.5
+"""Seconds between looks whether another process has changed the live model."""
+_LOG = logging.getLogger("tastemap.web")
+
+
+def create_app(settings: Settings, store: FeedbackStore | None = None) -> FastAPI:
+    """The service as an ASGI application.
+
+    Models are loaded when it starts, not here. Then ``app.state`` has the ``settings``, the
+    ``shelf`` (`tastemap.web.shelf.Shelf`) and the ``store`` of feedback.
+
+    Args:
+        settings: how it runs.
+        store: feedback, kept open by the caller; None: opened where the settings say.
+    """
+    app = FastAPI(
+        title="tastemap",
+        openapi_url=None,  # written from the operations instead
+        lifespan=_lifespan,
+        exception_handlers={HTTPException: on_http_error},
+    )
+    app.state.settings, app.state.store = settings, store
+    app.router.routes.extend(operation.route() for operation in OPERATIONS)
+    return app
+
+
+def app_from_env() -> FastAPI:
+    """The application of a worker process, with the settings in its environment."""
+    return create_app(Settings.from_env())
+
+
+@contextlib.asynccontextmanager
+async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
+    settings: Settings = app.state.settings
+    given = app.state.store
+    if given is None:
+        app.state.store = await asyncio.to_thread(FeedbackStore.open, settings.feedback)
+    app.state.shelf = Shelf(settings.root, settings.model, app.state.store)
+    looking = asyncio.create_task(_look(app.state.shelf))
+    try:
+        yield
+    finally:
+        looking.cancel()
+        if app.state.store is not None and given is None:
+            app.state.store.close()
+
+
+async def _look(shelf: Shelf) -> None:
+    """Notice when another process has named another model."""
+    while True:
+        await asyncio.sleep(_LOOK_EVERY)
+        try:
+            if await asyncio.to_thread(shelf.refresh):
+                _LOG.info("now serving %s", shelf.live.name)
+        except TastemapError as error:
+            _LOG.error("%s: still serving %s", error, shelf.live.name)

@@ -1,0 +1,124 @@
+"""The models of one folder, by name, and which of them is live."""
+
+from __future__ import annotations
+
+import json
+import os
+import tempfile
+import threading
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from tastemap.errors import ModelFolderError
+from tastemap.model_folder import MANIFEST
+from tastemap.recommender import Recommender, load
+from tastemap.web.service import Service
+
+if TYPE_CHECKING:
+    from tastemap.web.feedback.store import FeedbackStore
+
+LIVE = "live.json"
+"""The file that names the live model, so that every process, also after a restart, serves it."""
+
+
+class Shelf:
+    """The model folders under one root.
+
+    Args:
+        root: the folder they lie in. Nothing outside is ever loaded.
+        model: name of the one to serve, unless `use` has put another in its place since.
+        store: feedback of the users, or None.
+
+    Raises:
+        ModelFolderError: there is no such model, or its folder is damaged.
+    """
+
+    def __init__(self, root: Path, model: str, store: FeedbackStore | None = None) -> None:
+        self.root, self.asked, self.store = root, model, store
+        self._lock = threading.Lock()
+        self._seen = self._stamp()
+        name = self._named_live()
+        self.live = Service(self.load(name), store, name=name)
+
+    def names(self) -> list[str]:
+        """The model folders there are, by name."""
+        return sorted(
+            path.parent.name
+            for path in self.root.glob(f"*/{MANIFEST}")
+            if not path.parent.name.startswith(".")
+        )
+
+    def load(self, name: str) -> Recommender:
+        """One model.
+
+        Raises:
+            ModelFolderError: no model has this name, or its folder is damaged.
+        """
+        if name not in self.names():
+            known = ", ".join(self.names()) or "none"
+            raise ModelFolderError(f"there is no model {name!r} in {self.root}: there are {known}")
+        return load(self.root / name)
+
+    def use(self, name: str) -> Service:
+        """Serve another model from now on, in every process.
+
+        It is loaded before anybody is told, so that a damaged one changes nothing.
+
+        Raises:
+            ModelFolderError: no model has this name, or its folder is damaged.
+        """
+        with self._lock:
+            service = Service(self.load(name), self.store, name=name)
+            write_live(self.root, self.asked, name)
+            self._seen, self.live = self._stamp(), service
+        return service
+
+    def refresh(self) -> bool:
+        """Serve the model that another process has named, if it has.
+
+        Returns:
+            Whether the live model has changed.
+
+        Raises:
+            ModelFolderError: it cannot be loaded; the one before stays.
+        """
+        with self._lock:
+            stamp = self._stamp()
+            if stamp == self._seen:
+                return False
+            self._seen = stamp
+            name = self._named_live()
+            if name == self.live.name:
+                return False
+            self.live = Service(self.load(name), self.store, name=name)
+            return True
+
+    def _stamp(self) -> tuple[int, int]:
+        """What tells one writing of the live file from another."""
+        try:
+            found = (self.root / LIVE).stat()
+        except FileNotFoundError:
+            return 0, 0
+        return found.st_ino, found.st_mtime_ns
+
+    def _named_live(self) -> str:
+        """The model that took the place of the one asked for, or that one."""
+        try:
+            said = json.loads((self.root / LIVE).read_text(encoding="utf-8"))
+        except FileNotFoundError:
+            return self.asked
+        except (OSError, ValueError) as error:
+            raise ModelFolderError(f"{self.root / LIVE} cannot be read: {error}") from error
+        if not isinstance(said, dict) or not isinstance(said.get("live"), str):
+            raise ModelFolderError(f"{self.root / LIVE} names no model: remove it")
+        return said["live"] if said.get("asked") == self.asked else self.asked
+
+
+def write_live(root: Path, asked: str, live: str) -> None:
+    """Name the model that takes the place of the one a service was started with."""
+    descriptor, path = tempfile.mkstemp(prefix=".live-", dir=root)
+    with os.fdopen(descriptor, "w", encoding="utf-8") as file:
+        json.dump({"asked": asked, "live": live}, file)
+        file.flush()
+        os.fsync(file.fileno())
+    Path(path).replace(root / LIVE)

@@ -1,0 +1,15 @@
+from starlette.testclient import TestClient
+
+import tastemap as tm
+
+
+def test_health_and_readiness(client: TestClient) -> None:
+    assert client.get("/health").json() == {"status": "ok", "version": tm.__version__}
+    ready = {"status": "ready", "model": "biased", "feedback": True}
+    assert client.get("/ready").json() == ready
+
+
+def test_the_model_says_what_it_is(client: TestClient) -> None:
+    answer = client.get("/model").json()
+    assert answer["name"] == "biased"
+    assert answer["manifest"]["recipe"]["name"] == "biased"
