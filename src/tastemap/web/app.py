@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import logging
 from collections.abc import AsyncIterator
+
 from fastapi import FastAPI
 from starlette.exceptions import HTTPException
 

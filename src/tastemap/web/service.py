@@ -22,8 +22,7 @@ from tastemap.web import schemas
 from tastemap.web.schemas import Id
 
 if TYPE_CHECKING:
-    from tastemap.web.feedback.store import FeedbackStore,
-        UserFeedback
+    from tastemap.web.feedback.store import FeedbackStore, UserFeedback
 
 _INT64 = range(-(2**63), 2**63)
 
