@@ -14,8 +14,11 @@ from tastemap.data.catalog import Catalog
 from tastemap.data.ratings import Ratings
 from tastemap.data.vocabulary import Vocabulary
 from tastemap.recommender import Recommender
+from tests.servers import Server, postgresql
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from tastemap.data.splits import Split
 
 SCRIPT = "<script>alert(1)</script>"
@@ -89,3 +92,10 @@ def biased(notebook_split: Split) -> Recommender:
 def bayesian(notebook_split: Split) -> Recommender:
     """Bayesian matrix factorization, defaults, on the bundled ratings."""
     return tm.BayesianMF().fit(notebook_split.train, notebook_split.valid)
+
+
+@pytest.fixture(scope="session")
+def postgresql_server() -> Iterator[Server]:
+    """A PostgreSQL server that all tests share; it need not survive a crash of the machine."""
+    with postgresql("fsync=off") as running:
+        yield running

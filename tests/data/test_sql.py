@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +16,7 @@ import tastemap as tm
 from tastemap.data.readers import read_ratings, read_sql
 from tastemap.data.reading.databases import find_database
 from tastemap.errors import ConfigError, DataError, MissingExtraError
-from tests.data.servers import PASSWORD, Server, postgresql
+from tests.servers import PASSWORD, Server
 
 MAKE = (
     "create table ratings (customer integer, film integer, stars double precision, "
@@ -38,10 +38,9 @@ QUERY = "select customer, film, stars, rated_at from ratings where stars > 2 -- 
 
 
 @pytest.fixture(scope="session")
-def server() -> Iterator[Server]:
-    with postgresql() as running:
-        running.execute(*MAKE)
-        yield running
+def server(postgresql_server: Server) -> Server:
+    postgresql_server.execute(*MAKE)
+    return postgresql_server
 
 
 @pytest.fixture

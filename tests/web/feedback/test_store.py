@@ -6,7 +6,6 @@ import asyncio
 import math
 import sqlite3
 import time
-from collections.abc import Iterator
 from concurrent.futures import Future, wait
 from pathlib import Path
 
@@ -23,12 +22,6 @@ from tastemap.errors import (
 from tastemap.web import FeedbackStore
 from tastemap.web.feedback.store import MAX_ID_BYTES, Counts, NewRating, StoredRating
 from tastemap.web.feedback.writer import Receipt
-
-
-@pytest.fixture
-def store(tmp_path: Path) -> Iterator[FeedbackStore]:
-    with FeedbackStore.open(tmp_path / "feedback.db") as opened:
-        yield opened
 
 
 def test_the_rating_written_last_counts(store: FeedbackStore) -> None:
@@ -123,15 +116,14 @@ def test_a_key_with_other_content_is_refused(store: FeedbackStore) -> None:
     assert store.of_user("anna").ratings["alien"].value == 3
 
 
-def test_keys_are_remembered_for_a_day(tmp_path: Path) -> None:
-    path = tmp_path / "feedback.db"
-    with FeedbackStore.open(path) as store:
+def test_keys_are_remembered_for_a_day(address: str) -> None:
+    with FeedbackStore.open(address) as store:
         store.rate("anna", "alien", 3, key="old")
         store.rate("anna", "alien", 3, key="new").result()
-    with sqlite3.connect(path) as connection:
-        connection.execute("update tastemap_keys set at = at - 86500 where key = 'old'")
-    connection.close()
-    with FeedbackStore.open(path) as store:
+        with store._database.writing() as connection:
+            aged = "update tastemap_keys set at = at - 86500 where key = 'old'"
+            connection.exec_driver_sql(aged)
+    with FeedbackStore.open(address) as store:
         store.rate("anna", "alien", 4).result()  # the first change of a process looks after them
         assert store.rate("anna", "alien", 3, key="new").result().replayed
         assert not store.rate("anna", "alien", 3, key="old").result().replayed
@@ -237,20 +229,29 @@ def test_a_full_queue_refuses_and_loses_nothing(tmp_path: Path) -> None:
         FeedbackStore.open(tmp_path / "feedback.db", queue_size=0)
 
 
-def test_a_bad_row_does_not_take_its_neighbours_with_it(
-    store: FeedbackStore, tmp_path: Path
-) -> None:
-    with sqlite3.connect(tmp_path / "feedback.db") as connection:
-        connection.execute(
-            "create trigger poison before insert on tastemap_feedback "
-            "when new.item_id = 'poison' begin select raise(abort, 'poisoned'); end"
-        )
-    connection.close()
+_POISON = {
+    "sqlite": [
+        "create trigger poison before insert on tastemap_feedback "
+        "when new.item_id = 'poison' begin select raise(abort, 'poisoned'); end"
+    ],
+    "postgresql": [
+        "create function poison() returns trigger language plpgsql as "
+        "$$ begin raise 'poisoned' using errcode = 'integrity_constraint_violation'; end $$",
+        "create trigger poison before insert on tastemap_feedback for each row "
+        "when (new.item_id = 'poison') execute function poison()",
+    ],
+}
+
+
+def test_a_bad_row_does_not_take_its_neighbours_with_it(store: FeedbackStore) -> None:
+    with store._database.writing() as connection:
+        for statement in _POISON[connection.dialect.name]:
+            connection.exec_driver_sql(statement)
     rows = ["a", "b", "poison", "c", "poison", "d"]
     futures = [store.rate("anna", item, 1) for item in rows]
     wait(futures)
     assert [one.exception() is None for one in futures] == [item != "poison" for item in rows]
-    with pytest.raises(StoreError, match=r"feedback\.db: poisoned"):
+    with pytest.raises(StoreError, match=r"(feedback\.db|/store\d+): poisoned"):
         futures[2].result()
     together = store.rate_all([NewRating("anna", "e", 1), NewRating("anna", "poison", 1)])
     assert isinstance(together.exception(), StoreError)

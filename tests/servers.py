@@ -14,6 +14,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 from urllib.parse import quote
 
 import pytest
@@ -23,11 +24,15 @@ LONGEST = 900
 """Seconds after which the server ends even if nobody stops it."""
 
 
-@dataclass(frozen=True)
+@dataclass
 class Server:
-    """A running server with one user, ``owner``."""
+    """A server with one user, ``owner``."""
 
+    folder: Path
     port: int
+    options: tuple[str, ...]
+    as_user: dict[str, Any]
+    running: subprocess.Popen[bytes] | None = None
 
     def address(self, password: str = quote(PASSWORD, safe=""), name: str = "postgres") -> str:
         return f"postgresql://owner:{password}@127.0.0.1:{self.port}/{name}"
@@ -40,6 +45,34 @@ class Server:
                 with connection.cursor() as cursor:
                     cursor.execute(statement)
 
+    def start(self) -> None:
+        """Start it, and wait until it answers."""
+        place = ["-D", self.folder / "data", "-k", self.folder, "-p", str(self.port)]
+        settings = [part for option in self.options for part in ("-c", option)]
+        with (self.folder / "log").open("ab") as log:
+            self.running = subprocess.Popen(
+                ["timeout", "--signal=INT", str(LONGEST), _program("postgres"), *place, *settings],
+                cwd=self.folder, stdout=log, stderr=log, **self.as_user,
+            )  # fmt: skip
+        end = time.monotonic() + 60
+        while True:
+            try:
+                self.execute("select 1")
+            except Exception:
+                said = (self.folder / "log").read_text()
+                assert self.running.poll() is None, said
+                assert time.monotonic() < end, said
+                time.sleep(0.1)
+            else:
+                return
+
+    def stop(self, *, at_once: bool = False) -> None:
+        """Stop it by its own process id; at once means as a crash does: without a checkpoint."""
+        if self.running is not None:
+            self.running.send_signal(signal.SIGQUIT if at_once else signal.SIGINT)
+            self.running.wait(timeout=60)
+            self.running = None
+
 
 def _program(name: str) -> str:
     places = sorted(Path("/usr/lib/postgresql").glob("*/bin"), reverse=True)
@@ -50,10 +83,14 @@ def _program(name: str) -> str:
 
 
 @contextmanager
-def postgresql() -> Iterator[Server]:
-    """Make and start a server, and stop it by its own process id."""
+def postgresql(*options: str) -> Iterator[Server]:
+    """Make and start a server, and stop it.
+
+    Args:
+        options: settings, such as ``"fsync=off"``.
+    """
     pytest.importorskip("adbc_driver_postgresql")
-    initdb, postgres = _program("initdb"), _program("postgres")
+    initdb = _program("initdb")
     folder = Path(tempfile.mkdtemp(prefix="tastemap-postgresql-"))
     as_user = {}
     if os.geteuid() == 0:  # PostgreSQL refuses to run as root
@@ -62,44 +99,23 @@ def postgresql() -> Iterator[Server]:
         as_user = {"user": account.pw_uid, "group": account.pw_gid, "extra_groups": []}
     (folder / "password").write_text(PASSWORD + "\n", encoding="utf-8")
     (folder / "password").chmod(0o644)
-    data = folder / "data"
     try:
         made = subprocess.run(
             [
-                *(initdb, "-D", data, "-U", "owner", "-A", "scram-sha-256", "--no-sync"),
-                *("-E", "UTF8", "--locale=C", f"--pwfile={folder / 'password'}"),
+                *(initdb, "-D", folder / "data", "-U", "owner", "-A", "scram-sha-256"),
+                *("--no-sync", "-E", "UTF8", "--locale=C", f"--pwfile={folder / 'password'}"),
             ],
             cwd=folder, capture_output=True, text=True, timeout=120, check=False, **as_user,
         )  # fmt: skip
         assert made.returncode == 0, made.stderr
         with socket.socket() as free:
             free.bind(("127.0.0.1", 0))
-            server = Server(free.getsockname()[1])
-        options = ["-c", "listen_addresses=127.0.0.1", "-c", "fsync=off"]
-        command = [postgres, "-D", data, "-k", folder, "-p", str(server.port), *options]
-        with (folder / "log").open("wb") as log:
-            running = subprocess.Popen(
-                ["timeout", "--signal=INT", str(LONGEST), *command],
-                cwd=folder, stdout=log, stderr=log, **as_user,
-            )  # fmt: skip
+            port = free.getsockname()[1]
+        server = Server(folder, port, ("listen_addresses=127.0.0.1", *options), as_user)
         try:
-            _wait(server, running, folder / "log")
+            server.start()
             yield server
         finally:
-            running.send_signal(signal.SIGINT)
-            running.wait(timeout=60)
+            server.stop()
     finally:
         shutil.rmtree(folder)
-
-
-def _wait(server: Server, running: subprocess.Popen[bytes], log: Path) -> None:
-    end = time.monotonic() + 60
-    while True:
-        try:
-            server.execute("select 1")
-        except Exception:
-            assert running.poll() is None, log.read_text()
-            assert time.monotonic() < end, log.read_text()
-            time.sleep(0.1)
-        else:
-            return
