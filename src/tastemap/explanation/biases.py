@@ -49,7 +49,7 @@ class BiasRanking(Table):
         Raises:
             ConfigError: ``n`` is negative.
         """
-        return self._rows(np.arange(len(self))[: checked(n)])
+        return self.rows(np.arange(len(self))[: checked(n)])
 
     def bottom(self, n: int = 15) -> BiasRanking:
         """The last ``n`` rows from the end: the least liked, worst first.
@@ -57,7 +57,7 @@ class BiasRanking(Table):
         Raises:
             ConfigError: ``n`` is negative.
         """
-        return self._rows(np.arange(len(self))[::-1][: checked(n)])
+        return self.rows(np.arange(len(self))[::-1][: checked(n)])
 
     def columns(self) -> dict[str, Any]:
         """Rank, item, title, bias, its deviation if known, mean of the ratings, their number."""
@@ -77,7 +77,8 @@ class BiasRanking(Table):
         """What else to know."""
         return self.remarks
 
-    def _rows(self, rows: Int64s) -> BiasRanking:
+    def rows(self, rows: Int64s) -> BiasRanking:
+        """Some rows, by position, in that order."""
         return replace(
             self,
             ranks=self.ranks[rows],

@@ -48,7 +48,7 @@ class Component(Table):
         Raises:
             ConfigError: ``n`` is negative.
         """
-        return self._rows(np.arange(len(self))[: checked(n)])
+        return self.rows(np.arange(len(self))[: checked(n)])
 
     def bottom(self, n: int = 10) -> Component:
         """The ``n`` items with the smallest coordinates, smallest first.
@@ -56,7 +56,7 @@ class Component(Table):
         Raises:
             ConfigError: ``n`` is negative.
         """
-        return self._rows(np.arange(len(self))[::-1][: checked(n)])
+        return self.rows(np.arange(len(self))[::-1][: checked(n)])
 
     def columns(self) -> dict[str, Any]:
         """Rank, item, title, coordinate, and number of ratings."""
@@ -73,7 +73,8 @@ class Component(Table):
         """The number and the share."""
         return f"component {self.number}: {self.share:.1%} of the variance"
 
-    def _rows(self, rows: Int64s) -> Component:
+    def rows(self, rows: Int64s) -> Component:
+        """Some rows, by position, in that order."""
         return replace(
             self,
             ranks=self.ranks[rows],

@@ -33,7 +33,7 @@ export function followHands(plot, listen, act) {
   };
 
   listen(plot, "pointerdown", (event) => {
-    if (event.button) return;
+    if (event.button || event.target.closest("a")) return; // a link in the card is followed, not dragged
     plot.setPointerCapture(event.pointerId);
     fingers.set(event.pointerId, local(event));
     travelled = fingers.size > 1 ? Infinity : 0; // two fingers never click

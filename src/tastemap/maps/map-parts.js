@@ -154,9 +154,10 @@ export function sizeKey(fewest, most, size, format) {
 
 /* ---- card and list ---- */
 
-export function cardContent(title, rows) {
+export function cardContent(title, rows, href) {
   const lines = rows.map(([label, value]) => el("div", {}, el("dt", {}, label), el("dd", { dir: "auto" }, value)));
-  return [el("div", { class: "tm-title", dir: "auto" }, title), el("dl", {}, ...lines)];
+  const link = href ? [el("a", { class: "tm-open", href }, "Open its page")] : [];
+  return [el("div", { class: "tm-title", dir: "auto" }, title), el("dl", {}, ...lines), ...link];
 }
 
 const LISTED = 200; // more rows than this is a table's job

@@ -7,9 +7,12 @@
  *            colour: {name: {kind: "number" | "category", values[], label}}, fields: {name: []},
  *            label[] (shorter titles to draw), id[], x, y (axes to start with),
  *            items: what they are, such as "films" (a number is ignored) }; null is "not known"
- * options  { onOpen(index), highlight: [index], colour: name, aspect: "fill" | "equal",
+ * options  { onOpen(index), href(index): address the card of a chosen item links to,
+ *            highlight: [index], colour: name, aspect: "fill" | "equal",
  *            label: accessible name, describedBy: id of an element describing the map }
  * map      setAxes(x, y), setColour(name | null), focus(index | null), select(indices), reset(),
+ *          setMark({label, at: {component: number}} | null): a place that is no item, such as a user's;
+ *          it glides from where it was,
  *          refresh() after the page's theme changed, state(), locate(index), destroy(), and on(event, fn) -> off()
  *          with events "select" (indices), "focus" (index | null), "axes" (x, y), "colour" (name).
  */
@@ -120,6 +123,7 @@ export function createMap(container, data, options = {}) {
   let selected = [];
   let isolated = null; // category picked in the legend
   const highlight = (options.highlight || []).filter((i) => i >= 0 && i < n);
+  let mark = null; // { label, at, from, start }: see setMark
   let lit = new Uint8Array(n); // 255 where an item is shown in full, 0 where it is faded
   const isLit = (i) => lit[i] > 0;
   let theme, painted, grid, labels, bounds, radius;
@@ -200,6 +204,19 @@ export function createMap(container, data, options = {}) {
   const toMap = (x, y) => [view.x + (x - frame.width / 2) / frame.sx, view.y - (y - frame.height / 2) / frame.sy];
   const pointAt = (i) => toScreen(positions[2 * i], positions[2 * i + 1]);
   const sizeOf = (i) => radius[i] * frame.grow;
+
+  /** Where the mark is now, in pixels; null where one of the axes does not know it. */
+  function markAt(time) {
+    const share = calm.matches ? 1 : Math.min(1, (time - mark.start) / 900);
+    const eased = 1 - (1 - share) ** 3;
+    const on = (axis) => {
+      const [to, from] = [mark.at[axes[axis]], mark.from[axes[axis]]];
+      return ((from ?? to) + (to - (from ?? to)) * eased - bounds[axis].middle) / bounds[axis].half;
+    };
+    if (share < 1) ask();
+    const [u, v] = [on("x"), on("y")];
+    return Number.isFinite(u + v) ? toScreen(u, v) : null;
+  }
 
   /* ---- movement ---- */
   function move(next, constant = 70) {
@@ -317,6 +334,8 @@ export function createMap(container, data, options = {}) {
       if (hovered >= 0) ring(hovered, theme.ink);
       if (focused >= 0) ring(focused, theme.accent);
     }
+    const here = mark && t === 1 ? markAt(performance.now()) : null;
+    if (here) drawMark(pen, here);
     const { path } = hands;
     if (path?.length > 1) {
       pen.beginPath();
@@ -329,6 +348,22 @@ export function createMap(container, data, options = {}) {
       pen.globalAlpha = 1;
       pen.stroke();
     }
+  }
+
+  function drawMark(pen, [x, y]) {
+    pen.beginPath();
+    pen.arc(x, y, 9, 0, 7);
+    pen.fillStyle = theme.accent;
+    pen.strokeStyle = theme.back;
+    pen.lineWidth = 3;
+    pen.fill();
+    pen.stroke();
+    pen.font = labels.fonts[0];
+    pen.lineWidth = 4.5;
+    const start = x + 15 + pen.measureText(mark.label).width > frame.width ? x - 15 - pen.measureText(mark.label).width : x + 15;
+    pen.strokeText(mark.label, start, y);
+    pen.fillStyle = theme.accent;
+    pen.fillText(mark.label, start, y);
   }
 
   /* ---- colours, legend ---- */
@@ -383,14 +418,15 @@ export function createMap(container, data, options = {}) {
       const value = data.coords[axes[axis]][i];
       rows.push([axisLabel(axes[axis]), minus(`${value > 0 ? "+" : ""}${value.toFixed(digits)}`)]);
     }
-    card.replaceChildren(...cardContent(titles[i], rows));
+    card.replaceChildren(...cardContent(titles[i], rows, i === pinned ? options.href?.(i) : null));
   }
   function placeCard() {
     const i = hovered >= 0 ? hovered : pinned;
     card.hidden = i < 0 || morph < 1 || Boolean(hands.path);
     if (card.hidden) { card.dataset.item = ""; return; }
-    if (card.dataset.item !== `${i} ${axes.x} ${axes.y}`) fillCard(i);
-    card.dataset.item = `${i} ${axes.x} ${axes.y}`;
+    const shown = `${i} ${axes.x} ${axes.y} ${i === pinned}`;
+    if (card.dataset.item !== shown) fillCard(i);
+    card.dataset.item = shown;
     const [x, y] = pointAt(i);
     card.hidden = x < 0 || y < 0 || x > frame.width || y > frame.height;
     const [width, height, gap] = [card.offsetWidth, card.offsetHeight, sizeOf(i) + 10];
@@ -479,6 +515,7 @@ export function createMap(container, data, options = {}) {
   };
   keys["="] = keys["+"];
   listen(plot, "keydown", (event) => {
+    if (event.target !== plot && event.key === "Enter") return; // the card's link
     if (!keys[event.key] || event.ctrlKey || event.metaKey || event.altKey) return;
     event.preventDefault();
     keys[event.key]();
@@ -503,6 +540,10 @@ export function createMap(container, data, options = {}) {
     paint();
     emit("colour", colour);
   }
+  function setMark(next) {
+    mark = next && { label: shorten(next.label), at: next.at, from: mark?.at || {}, start: performance.now() };
+    ask();
+  }
   listen(pickX, "change", () => setAxes(pickX.value, axes.y));
   listen(pickY, "change", () => setAxes(axes.x, pickY.value));
   listen(pickColour, "change", () => setColour(pickColour.value));
@@ -519,6 +560,7 @@ export function createMap(container, data, options = {}) {
     setColour,
     focus,
     select,
+    setMark,
     refresh: paint,
     reset,
     on(event, fn) {
@@ -528,7 +570,8 @@ export function createMap(container, data, options = {}) {
     /** A plain copy of what is shown; `labels` are rectangles in pixels of the plot. */
     state: () => ({
       ...axes, colour, zoom: 1 / view.s, centre: [view.x, view.y], moving: Boolean(frameAsked), renderer: renderer.kind,
-      focused: focused < 0 ? null : focused, selected: [...selected], labels: drawn.map(({ index, box }) => ({ index, box: [...box] })),
+      focused: focused < 0 ? null : focused, selected: [...selected],
+      mark: mark && markAt(performance.now()), labels: drawn.map(({ index, box }) => ({ index, box: [...box] })),
     }),
     /** Where an item is drawn, in pixels of the plot. */
     locate: pointAt,

@@ -9,7 +9,7 @@ import numpy as np
 
 from tastemap.evaluation.coverage import BIN_NAMES, FAR, Coverage, coverage
 from tastemap.models.posterior import PosteriorModel
-from tastemap.report import numbers
+from tastemap.plots import numbers
 
 if TYPE_CHECKING:
     from tastemap.data.ratings import Ratings

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -12,10 +11,10 @@ from tastemap import plots
 from tastemap.errors import ConfigError, DataError, NotFittedFor
 from tastemap.explanation.biases import item_bias_of
 from tastemap.explanation.crosstab import crosstab
-from tastemap.maps.data import describing
+from tastemap.maps.ends import in_deviations, tendency
 from tastemap.models.bias import BiasModel
+from tastemap.plots import numbers
 from tastemap.plots.text import short
-from tastemap.report import numbers
 from tastemap.report.svg import inline
 
 if TYPE_CHECKING:
@@ -28,7 +27,6 @@ if TYPE_CHECKING:
 _PICTURED = (50, 100)
 _CROSSTAB = 15
 _SHADES = 8
-_WELL_KNOWN = 100
 _BAR = 64
 
 
@@ -96,27 +94,12 @@ def components_of(
     for name in best_first:
         for n in (3, 2, 1):
             try:
-                return _in_deviations(models[name].components(n)), name
+                return in_deviations(models[name].components(n)), name
             except NotFittedFor:
                 break
             except ConfigError:
                 continue  # fewer factors than that
     return None, ""
-
-
-def _in_deviations(components: Components) -> Components:
-    """The same with coordinates in standard deviations of the most rated items: easier to read."""
-    spread = components.coordinates[:, components.ranked].std(axis=1, keepdims=True)
-    scaled = components.coordinates / np.where(spread > 0, spread, 1)
-    return replace(components, coordinates=scaled.astype(np.float32))
-
-
-def well_known_ends(components: Components) -> tuple[list[str], list[str]]:
-    """Two titles at each end of the first component, among the items a reader may know."""
-    known = components.ranked[:_WELL_KNOWN]
-    order = known[np.argsort(components.coordinates[0, known], kind="stable")]
-    title = components.ratings.catalog.title
-    return [title(code) for code in order[:2]], [title(code) for code in order[::-1][:2]]
 
 
 def ends(components: Components | None, read_from: str) -> dict[str, Any] | str:
@@ -142,36 +125,10 @@ def ends(components: Components | None, read_from: str) -> dict[str, Any] | str:
                 "share": numbers.percent(one.share),
                 "low": rows(one.bottom(n)),
                 "high": rows(one.top(n)),
-                "tendency": _tendency(components, one),
+                "tendency": tendency(components, one),
             }
             for one in components
         ],
-    }
-
-
-def _tendency(components: Components, component: Component) -> dict[str, Any] | None:
-    """Which categories of the catalog lie towards the two ends, such as genres."""
-    column = next((c for c in describing(components.ratings.catalog) if c.n_categories > 1), None)
-    if column is None:
-        return None
-    members: dict[str, list[float]] = {}
-    for value, at in zip(column.take(component.codes), component.coordinates.tolist(), strict=True):
-        for part in (value or "").split("|"):
-            members.setdefault(part, []).append(at)
-    spread = float(np.std(component.coordinates)) or 1.0
-    middle = float(np.mean(component.coordinates))
-    # How far the mean of a category lies from that of all, in standard deviations of items;
-    # a fifth of one is little enough to say nothing about it.
-    means = {
-        part: (float(np.mean(found)) - middle) / spread
-        for part, found in members.items()
-        if len(found) >= 20 and part and not part.startswith("(")
-    }
-    order = sorted(means, key=lambda part: means[part])
-    return {
-        "column": column.label.lower(),
-        "low": [part for part in order[:3] if means[part] < -0.2],
-        "high": [part for part in order[::-1][:3] if means[part] > 0.2],
     }
 
 

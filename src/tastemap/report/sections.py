@@ -21,7 +21,9 @@ from tastemap.evaluation.compare import ALL_BASELINES, Comparison, baseline_of, 
 from tastemap.evaluation.cross_validation import baselines
 from tastemap.evaluation.evaluate import Evaluation, label_of
 from tastemap.maps.data import map_data
-from tastemap.report import certainty, numbers, reading
+from tastemap.maps.ends import well_known_ends
+from tastemap.plots import numbers
+from tastemap.report import certainty, reading
 from tastemap.report.svg import inline
 from tastemap.training.baselines import BiasesOnly
 
@@ -135,7 +137,7 @@ def _summary(
     if components is not None:
         summary |= {
             "share": numbers.percent(components[0].share, 0),
-            "ends": reading.well_known_ends(components),
+            "ends": well_known_ends(components),
         }
     return summary
 

@@ -11,6 +11,7 @@ from fastapi import FastAPI
 from starlette.exceptions import HTTPException
 
 from tastemap.errors import TastemapError
+from tastemap.web import pages
 from tastemap.web.feedback.store import FeedbackStore
 from tastemap.web.operations import Operation
 from tastemap.web.problems import on_http_error
@@ -44,6 +45,7 @@ def create_app(settings: Settings, store: FeedbackStore | None = None) -> FastAP
     )
     app.state.settings, app.state.store = settings, store
     app.router.routes.extend(operation.route() for operation in OPERATIONS)
+    pages.mount(app)
     return app
 
 

@@ -1,0 +1,239 @@
+"""Pictures of the pages, as SVG: classes say what things are, the style sheet how they look."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from markupsafe import Markup, escape
+
+from tastemap.arrays import AnyArray, Float64s, Int64s
+from tastemap.plots import labels
+from tastemap.plots.text import short
+from tastemap.training.history import TrainingHistory
+
+_WIDTH, _HEIGHT, _EDGE = 960.0, 560.0, 14.0
+_SIZES = (1.5, 2.2, 3.0, 4.0, 5.2)
+"""Radii of points in pixels, from few to many ratings."""
+_LETTER = 6.1
+"""Mean width of a letter of a label, in pixels; a label that is a little narrower does no harm."""
+
+
+def _svg(text: str) -> Markup:
+    """SVG, safe as it is: numbers, words of this module, and text escaped where it is put in."""
+    return Markup(text)  # noqa: S704
+
+
+@dataclass(frozen=True, eq=False)
+class Scatter:
+    """Many points and the names of some, drawn once; marks are added for each page.
+
+    Attributes:
+        low, high: what the edges of the picture are at, shape (2,).
+        points: SVG of the points.
+        names: SVG of the names.
+    """
+
+    low: Float64s
+    high: Float64s
+    points: Markup
+    names: Markup
+
+    @classmethod
+    def of(cls, xy: Float64s, counts: Int64s, titles: Sequence[str], named: int = 26) -> Scatter:
+        """Draw points.
+
+        Args:
+            xy: places, shape (n, 2), n at least 1; those named come first.
+            counts: ratings of each, shape (n,).
+            titles: of the ones to name.
+            named: how many are named, as far as there is room.
+        """
+        low, high = np.minimum(xy.min(axis=0), 0), np.maximum(xy.max(axis=0), 0)
+        flat = high - low < 1e-9
+        low, high = low - flat, high + flat
+        at = _pixels(xy, low, high)
+        size = np.digitize(np.log1p(counts), np.quantile(np.log1p(counts), (0.4, 0.7, 0.88, 0.97)))
+        paths = [
+            f'<path class="p" stroke-width="{2 * radius:g}" d="{_dots(at[size == one])}"/>'
+            for one, radius in enumerate(_SIZES)
+            if np.any(size == one)
+        ]
+        return cls(low, high, _svg("".join(paths)), _names(at[:named], titles[:named]))
+
+    def draw(self, description: str, marks: Mapping[str, tuple[float, float]]) -> Markup:
+        """The picture, with marked places by their names.
+
+        Args:
+            description: what it shows, for those who do not see it.
+            marks: name -> place; a place off the picture is drawn at its edge.
+        """
+        zero = _pixels(np.zeros((1, 2)), self.low, self.high)[0]
+        axes = f'<path class="axis" d="M0 {zero[1]:.1f}H{_WIDTH:g}M{zero[0]:.1f} 0V{_HEIGHT:g}"/>'
+        drawn = [_mark(name, self._inside(place)) for name, place in marks.items()]
+        faded = " marked" if marks else ""
+        return _svg(
+            f'<svg class="scatter{faded}" viewBox="0 0 {_WIDTH:g} {_HEIGHT:g}" role="img" '
+            f'aria-label="{escape(description)}">{axes}{self.points}{self.names}'
+            f"{''.join(drawn)}</svg>"
+        )
+
+    def _inside(self, place: tuple[float, float]) -> Float64s:
+        at = _pixels(np.array([place], np.float64), self.low, self.high)[0]
+        inside: Float64s = np.clip(at, 9, (_WIDTH - 9, _HEIGHT - 9))
+        return inside
+
+
+def _pixels(xy: AnyArray, low: Float64s, high: Float64s) -> Float64s:
+    share = (xy - low) / (high - low)
+    share = np.column_stack([share[:, 0], 1 - share[:, 1]])
+    pixels: Float64s = _EDGE + share * (np.array([_WIDTH, _HEIGHT]) - 2 * _EDGE)
+    return pixels
+
+
+def _dots(at: Float64s) -> str:
+    """Lines of no length: a round end makes each a dot, ten times shorter than a circle."""
+    return "".join(f"M{x:.0f} {y:.0f}h0" for x, y in at)
+
+
+def _names(at: Float64s, titles: Sequence[str]) -> Markup:
+    texts = [short(title, 28) for title in titles]
+    if not texts:
+        return Markup()
+    sizes = np.array([[_LETTER * len(text), 15.0] for text in texts])
+    frame = np.array([0, 0, _WIDTH, _HEIGHT])
+    centres, shown = labels.place(sizes, at, frame, 4.0)
+    lines = [
+        f'<text x="{x:.0f}" y="{y + 4:.0f}">{escape(text)}</text>'
+        for text, (x, y), visible in zip(texts, centres, shown, strict=True)
+        if visible
+    ]
+    return _svg(f'<g class="names">{"".join(lines)}</g>')
+
+
+def _mark(name: str, at: Float64s) -> str:
+    x, y = at
+    right = x < _WIDTH * 0.7
+    return (
+        f'<g class="mark-here"><circle cx="{x:.1f}" cy="{y:.1f}" r="7"/>'
+        f'<text x="{x + (13 if right else -13):.1f}" y="{y + 5:.1f}" '
+        f'text-anchor="{"start" if right else "end"}">{escape(short(name, 40))}</text></g>'
+    )
+
+
+@dataclass(frozen=True)
+class Axis:
+    """A line from one value to another, on which small pictures of table rows put things.
+
+    Attributes:
+        low, high: values at its ends.
+        width: of the picture, in pixels.
+    """
+
+    low: float
+    high: float
+    width: float = 150.0
+
+    @classmethod
+    def around(cls, lows: AnyArray, highs: AnyArray, width: float = 150.0) -> Axis:
+        """An axis that holds all of these, and 0."""
+        low = min(0.0, float(np.min(lows, initial=0.0)))
+        high = max(0.0, float(np.max(highs, initial=0.0)))
+        return cls(low, high if high > low else low + 1, width)
+
+    def at(self, value: float) -> float:
+        """Where a value lies, in pixels."""
+        share = (min(max(value, self.low), self.high) - self.low) / (self.high - self.low)
+        return round(5 + share * (self.width - 10), 1)
+
+    def range(self, value: float, low: float, high: float, origin: float | None = 0.0) -> Markup:
+        """A dot with a line from one end of what is likely to the other.
+
+        Args:
+            value: of the dot.
+            low: end of the line; equal to the value where nothing is known.
+            high: its other end.
+            origin: value at an upright line, to read the dot against; None: no line.
+        """
+        upright = "" if origin is None else f'<path class="axis" d="M{self.at(origin)} 0V16"/>'
+        side = "" if origin is None else (" high" if value >= origin else " low")
+        return _svg(
+            f'<svg class="range{side}" viewBox="0 0 {self.width:g} 16" width="{self.width:g}" '
+            f'height="16" aria-hidden="true">{upright}'
+            f'<path class="line" d="M{self.at(low)} 8H{self.at(high)}"/>'
+            f'<circle cx="{self.at(value)}" cy="8" r="3.6"/></svg>'
+        )
+
+
+def bar(share: float, width: float = 120.0) -> Markup:
+    """A bar of a share of its width."""
+    length = round(width * min(max(share, 0.0), 1.0), 1)
+    return _svg(
+        f'<svg class="bar" viewBox="0 0 {width:g} 10" width="{width:g}" height="10" '
+        f'preserveAspectRatio="none" aria-hidden="true"><rect class="whole" width="{width:g}" '
+        f'height="10" rx="2"/><rect width="{length}" height="10" rx="2"/></svg>'
+    )
+
+
+def columns(values: Sequence[float], others: Sequence[float], names: Sequence[str]) -> Markup:
+    """Upright bars, each with a line at how high it is for all.
+
+    Args:
+        values: shares of this one, n of them.
+        others: shares of all.
+        names: of the bars.
+    """
+    step, height = 34.0, 96.0
+    most = max(*values, *others, 1e-9)
+    parts = []
+    for number, (value, other, name) in enumerate(zip(values, others, names, strict=True)):
+        left, tall = step * number, height * value / most
+        line = height * (1 - other / most)
+        parts.append(
+            f'<rect x="{left + 4:g}" y="{height - tall:.1f}" width="{step - 8:g}" '
+            f'height="{tall:.1f}" rx="2"/><path d="M{left + 1:g} {line:.1f}h{step - 2:g}"/>'
+            f'<text x="{left + step / 2:g}" y="{height + 16:g}">{escape(name)}</text>'
+        )
+    width = step * len(names)
+    return _svg(
+        f'<svg class="columns" viewBox="0 -2 {width:g} {height + 24:g}" width="{width:g}" '
+        f'aria-hidden="true">{"".join(parts)}</svg>'
+    )
+
+
+def learning_curve(history: TrainingHistory) -> Markup:
+    """Error on validation ratings, where there are any, and training loss, by epoch.
+
+    The training loss is drawn on a scale of its own where there is a validation error: it holds
+    the penalty, so that its height means nothing beside an error.
+    """
+    epochs = history.epochs
+    number = np.array([epoch.number for epoch in epochs], np.float64)
+    lines = [("training", np.array([epoch.training_loss for epoch in epochs], np.float64))]
+    if all(epoch.validation_mse is not None for epoch in epochs):
+        errors = np.array([epoch.validation_mse for epoch in epochs], np.float64)
+        lines.insert(0, ("validation", errors))
+    width, height, left, low = 640.0, 260.0, 46.0, 226.0
+    x = left + (number - 1) / max(number[-1] - 1, 1) * (width - left - 14)
+    parts = [f'<path class="axis" d="M{left:g} 8V{low:g}H{width:g}"/>']
+    for place, (name, values) in enumerate(lines):
+        bottom, top = float(values.min()), float(values.max())
+        y = low - 8 - (values - bottom) / ((top - bottom) or 1.0) * (low - 26)
+        path = "L".join(f"{a:.1f} {b:.1f}" for a, b in zip(x, y, strict=True))
+        parts.append(f'<path class="{name}" d="M{path}"/>')
+        if place == 0:
+            parts += [
+                f'<text class="end" x="{left - 8:g}" y="{at:.1f}">{value:.3f}</text>'
+                for value, at in ((top, 22.0), (bottom, low - 4))
+            ]
+            if history.best_epoch is not None:
+                best = int(np.flatnonzero(number == history.best_epoch)[0])
+                parts.append(f'<circle cx="{x[best]:.1f}" cy="{y[best]:.1f}" r="4.5"/>')
+    for at in sorted({0, len(epochs) // 2, len(epochs) - 1}):
+        parts.append(f'<text class="mid" x="{x[at]:.1f}" y="{low + 20:g}">{number[at]:.0f}</text>')
+    parts.append(f'<text class="mid" x="{width / 2:g}" y="{height - 2:g}">epoch</text>')
+    return _svg(
+        f'<svg class="curve" viewBox="0 0 {width:g} {height:g}" role="img" '
+        f'aria-label="Learning curve over {len(epochs)} epochs">{"".join(parts)}</svg>'
+    )

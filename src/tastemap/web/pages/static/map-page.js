@@ -1,0 +1,28 @@
+/* The map page: fetches the map's data and draws it in place of the picture that was sent along.
+ * The element #taste-map says what: data-src (address of the data), and if asked for
+ * data-item (raw id of an item to show) and data-mark ({label, at}: somebody's place).
+ * Without this script the picture stays. */
+import { createMap } from "./map.js";
+
+const place = document.getElementById("taste-map");
+const said = document.getElementById("map-said");
+
+try {
+  const response = await fetch(place.dataset.src);
+  if (!response.ok) throw new Error(`the server answered ${response.status}`);
+  const data = await response.json();
+  const map = createMap(place, data, {
+    label: "Map of taste",
+    describedBy: "map-about",
+    href: (i) => `/explore/items/${encodeURIComponent(data.id[i])}`,
+  });
+  if (place.dataset.mark) map.setMark(JSON.parse(place.dataset.mark));
+  if (place.dataset.item) {
+    const at = data.id.indexOf(place.dataset.item);
+    if (at >= 0) map.focus(at);
+    else said.textContent = "This item has no training ratings, so it has no place on the map.";
+  }
+  place.dataset.ready = "true";
+} catch (error) {
+  said.textContent = `The interactive map could not be loaded: ${error.message}. The picture shows the most rated items.`;
+}

@@ -1,0 +1,143 @@
+"""One look at a page: who asks, of which model, and what is shown."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import wraps
+from typing import Any, NoReturn
+
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import HTMLResponse, Response
+
+from tastemap.errors import NotFittedFor, TastemapError, UnknownIdError
+from tastemap.web.pages.reading import Reading, reading_of
+from tastemap.web.pages.site import render
+from tastemap.web.service import Service
+
+_LOG = logging.getLogger("tastemap.web")
+_SECTIONS = (
+    ("map", "/explore/map", "Map"),
+    ("rankings", "/explore/rankings", "Rankings"),
+    ("components", "/explore/components", "Components"),
+    ("taste", "/explore/taste", "Your taste"),
+    ("model", "/explore/model", "Model"),
+)
+
+
+@dataclass(frozen=True, eq=False)
+class Visit:
+    """A request for a page.
+
+    Attributes:
+        request: as it came.
+        service: the live model, at the moment of asking.
+        reading: the same model, read.
+    """
+
+    request: Request
+    service: Service
+    reading: Reading
+
+    @property
+    def query(self) -> Any:
+        """What stands behind the question mark."""
+        return self.request.query_params
+
+    def show(self, template: str, section: str = "", status: int = 200, **content: Any) -> Response:
+        """A page of this model.
+
+        Args:
+            template: its file.
+            section: which part of the navigation it belongs to.
+            status: of the answer.
+            content: what the template asks for.
+        """
+        return render(
+            template,
+            status,
+            section=section,
+            sections=_SECTIONS,
+            ratings_name=self.reading.name,
+            asked=self.query.get("q", ""),
+            noun=self.reading.ratings.noun,
+            explicit=self.reading.ratings.explicit,
+            **content,
+        )
+
+
+def page(view: Callable[[Visit], Response]) -> Callable[[Request], Response]:
+    """A view as an endpoint. It is no coroutine, so that it runs in a thread of its own."""
+
+    @wraps(view)
+    def endpoint(request: Request) -> Response:
+        service: Service = request.app.state.shelf.live
+        visit = Visit(request, service, reading_of(service.recommender))
+        try:
+            return view(visit)
+        except (TastemapError, HTTPException) as error:
+            return _failed(visit, error)
+        except Exception as error:
+            _LOG.error("a page failed", exc_info=error)
+            return _failed(visit, error)
+
+    return endpoint
+
+
+def _failed(visit: Visit, error: Exception) -> Response:
+    if isinstance(error, HTTPException):
+        return error_page(error.status_code, str(error.detail), visit)
+    if isinstance(error, UnknownIdError):
+        return error_page(404, str(error), visit)
+    if isinstance(error, NotFittedFor):
+        return error_page(409, str(error), visit)
+    if isinstance(error, TastemapError):
+        return error_page(422, str(error), visit)
+    return error_page(500, "", visit)
+
+
+_SAID = {
+    400: ("That cannot be read", "The form or the address is not what this page can read."),
+    401: ("Please sign in", "This service asks for a key."),
+    403: ("Not allowed", "The key does not allow this."),
+    404: ("There is no such page", "The address may have a slip, or what it showed is gone."),
+    409: ("This model cannot do that", "Another kind of model can."),
+    422: ("That does not work", "Something that was asked for is not there."),
+    500: ("Something went wrong here", "It is not your mistake. The log of the server has more."),
+    503: ("Too busy at the moment", "Please try again in a few seconds."),
+}
+
+
+def error_page(status: int, detail: str = "", visit: Visit | None = None) -> HTMLResponse:
+    """A page that says what went wrong, and where to go on.
+
+    Args:
+        status: of the answer.
+        detail: what was seen, for a person; empty: what can be said in general.
+        visit: who asked; None where there is no model to speak of.
+    """
+    heading, general = _SAID.get(status, ("That did not work", ""))
+    return render(
+        "error.html",
+        status,
+        section="",
+        sections=_SECTIONS,
+        ratings_name=visit.reading.name if visit else "",
+        asked="",
+        heading=heading,
+        detail=detail or general,
+        code=status,
+    )
+
+
+def not_found(detail: str) -> NoReturn:
+    """End a view with a page that says that something is not there."""
+    raise HTTPException(404, detail)
+
+
+@page
+def lost(visit: Visit) -> Response:
+    """For an address under ``/explore`` that leads nowhere."""
+    return error_page(404, visit=visit)
