@@ -63,8 +63,8 @@ def top_n(scores: AnyArray, n: int) -> Int64s:
     return candidates[order].astype(np.int64)
 
 
-_GROUPS = 512
-"""Groups of columns whose largest scores bound the best of a row from below."""
+_GROUPS, _BOUNDING = 512, 64
+"""Groups of columns whose largest scores are looked at, and groups of these that give a bound."""
 
 
 def best_columns(scores: Values, n: int, order: Int64s | None = None) -> Codes:
@@ -80,7 +80,7 @@ def best_columns(scores: Values, n: int, order: Int64s | None = None) -> Codes:
     place = np.arange(width)
     if order is not None:
         place[order] = np.arange(width)
-    row, column = np.divmod(np.flatnonzero(scores >= _bound(scores, n)), max(width, 1))
+    row, column = _candidates(scores, n)
     counts = np.bincount(row, minlength=n_rows)
     at = np.arange(len(row)) - np.repeat(np.cumsum(counts) - counts, counts)
     shape = n_rows, int(counts.max(initial=n))
@@ -92,14 +92,30 @@ def best_columns(scores: Values, n: int, order: Int64s | None = None) -> Codes:
     return best
 
 
-def _bound(scores: Values, n: int) -> Values:
-    """A number for each row, shape (rows, 1), that ``n`` of its scores reach, and few more."""
-    width = scores.shape[1]
+def _candidates(scores: Values, n: int) -> tuple[Int64s, Int64s]:
+    """Row and column of scores, by rising row: the ``n`` largest of each row, and few more."""
+    n_rows, width = scores.shape
     if not n:
-        return np.full((len(scores), 1), np.inf, np.float32)
-    if width >= 4 * _GROUPS and n <= _GROUPS // 8:
-        # The largest of each group of columns: n groups reach the n-th largest of these.
-        whole = scores[:, : width - width % _GROUPS]
-        scores = whole.reshape(len(scores), -1, _GROUPS).max(axis=1)
-        width = _GROUPS
+        return np.zeros(0, np.int64), np.zeros(0, np.int64)
+    if width < 4 * _GROUPS or n > _BOUNDING // 4:
+        return np.divmod(np.flatnonzero(scores >= _largest(scores, n)), width)
+    # Column j is of group j modulo _GROUPS. Some n groups of groups, and so n scores, reach the
+    # bound: nothing below it need be looked at.
+    n_whole = width // _GROUPS
+    whole = scores[:, : n_whole * _GROUPS]
+    largest = whole.reshape(n_rows, n_whole, _GROUPS).max(axis=1)
+    rest = scores[:, n_whole * _GROUPS :]
+    np.maximum(largest[:, : rest.shape[1]], rest, out=largest[:, : rest.shape[1]])
+    bound = _largest(largest.reshape(n_rows, -1, _BOUNDING).max(axis=1), n)
+    row, group = np.divmod(np.flatnonzero(largest >= bound), _GROUPS)
+    column = group[:, None] + _GROUPS * np.arange(n_whole + 1)
+    inside = np.minimum(column, width - 1)
+    reaches = (scores[row[:, None], inside] >= bound[row]) & (column < width)
+    at, member = np.nonzero(reaches)
+    return row[at], column[at, member]
+
+
+def _largest(scores: Values, n: int) -> Values:
+    """The ``n``-th largest of each row, shape (rows, 1)."""
+    width = scores.shape[1]
     return np.asarray(np.partition(scores, width - n, axis=1)[:, width - n, None])

@@ -55,8 +55,8 @@ class CompressedRows:
         first = np.where(known, self.start[codes], 0)
         counts = np.where(known, self.start[codes + 1] - first, 0)
         at = np.repeat(np.arange(len(codes)), counts)
-        inside = np.arange(len(at)) - np.repeat(np.cumsum(counts) - counts, counts)
-        return at, self.columns[first[at] + inside]
+        ahead = np.repeat(first - (np.cumsum(counts) - counts), counts)
+        return at, self.columns[np.arange(len(at)) + ahead]
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)

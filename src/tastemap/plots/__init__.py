@@ -10,30 +10,34 @@ from __future__ import annotations
 import itertools
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal, Protocol
+from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 
-from tastemap.arrays import AnyArray, Float64s
+from tastemap.arrays import AnyArray
 from tastemap.errors import DataError, require
 from tastemap.evaluation.compare import baseline_of, best_first
 from tastemap.evaluation.evaluate import label_of
-from tastemap.plots import labels
 from tastemap.plots.look import ACCENT, HIGH, INK, LINE, LOW, MUTED, PAPER, SERIES, styled
+from tastemap.plots.parts import (
+    figure_of,
+    label_ends,
+    limit_to_the_interesting,
+    name_points,
+    name_rows,
+    new_axes,
+)
 from tastemap.plots.text import fonts, short
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
-    from matplotlib.text import Text
 
     from tastemap.evaluation.compare import Comparison
     from tastemap.explanation.biases import BiasRanking
     from tastemap.explanation.components import TasteMap
     from tastemap.explanation.crosstab import Crosstab
     from tastemap.training.history import TrainingHistory
-
-_ALIGN: dict[int, Literal["left", "center", "right"]] = {-1: "left", 0: "center", 1: "right"}
 
 
 class LearningRates(Protocol):
@@ -88,7 +92,7 @@ def learning_curve(
     named = {name: one for name, one in named.items() if one.epochs}
     if not named:
         raise DataError("there is no epoch to draw: this model is not trained in epochs")
-    ax = ax or _axes(7.2, 3.6)
+    ax = ax or new_axes(7.2, 3.6)
     ends: list[tuple[float, str, str]] = []
     seen: list[float] = []
     for (name, one), colour in zip(named.items(), itertools.cycle(SERIES)):
@@ -108,14 +112,14 @@ def learning_curve(
             ends.append((float(loss[-1]), "training loss", colour))
             ends += [(float(valid[-1]), "validation error", colour)] if has_valid else []
         seen += [float(value) for value in (*loss, *valid) if np.isfinite(value)]
-    _limit_to_the_interesting(ax, np.array(seen))
+    limit_to_the_interesting(ax, np.array(seen))
     ax.set_xlim(0.75, max(len(one.epochs) for one in named.values()) + 0.25)
     ax.xaxis.set_major_locator(require("matplotlib.ticker", "report").MaxNLocator(integer=True))
     ax.yaxis.grid(visible=True)
     ax.set_xlabel("epoch")
     ax.set_ylabel("mean squared error")
-    _label_ends(ax, ends)
-    return _figure(ax)
+    label_ends(ax, ends)
+    return figure_of(ax)
 
 
 @styled
@@ -137,7 +141,7 @@ def comparison(
     shown = best_first(comparison.evaluations, measure)
     if not shown:
         raise DataError(f"there is no model with {label_of(measure)} to draw")
-    ax = ax or _axes(7.2, 0.9 + 0.42 * len(shown))
+    ax = ax or new_axes(7.2, 0.9 + 0.42 * len(shown))
     rows = -np.arange(len(shown))
     values = np.array([one.measures[measure] for one in shown])
     ax.hlines(rows, values[0], values, color=LINE, linewidth=2)
@@ -149,11 +153,11 @@ def comparison(
         )
     spread = float(np.ptp(values)) or 0.01
     ax.set_xlim(values.min() - 0.08 * spread, values.max() + 0.2 * spread)
-    _rows(ax, rows, [one.model for one in shown])
+    name_rows(ax, rows, [one.model for one in shown])
     ax.set_xlabel(
         f"{label_of(measure)} on ratings not seen in training ({_good(measure)} is better)"
     )
-    return _figure(ax)
+    return figure_of(ax)
 
 
 @styled
@@ -181,17 +185,17 @@ def differences(
     shown = [one for one in shown if base is None or one.against == base.model]
     if not shown:
         raise DataError(f"there are no two models with {label_of(measure)} to draw")
-    ax = ax or _axes(7.2, 0.9 + 0.42 * len(shown))
+    ax = ax or new_axes(7.2, 0.9 + 0.42 * len(shown))
     rows = -np.arange(len(shown))
     ax.axvline(0, color=LINE, linewidth=1)
     for row, one in zip(rows, shown, strict=True):
         colour = MUTED if not one.sure else ACCENT if one.better_by > 0 else HIGH
         ax.hlines(row, one.low, one.high, color=colour, linewidth=2)
         ax.plot([one.better_by], [row], "o", color=colour, markersize=7)
-    _rows(ax, rows, [one.model if base else one.against for one in shown])
+    name_rows(ax, rows, [one.model if base else one.against for one in shown])
     than = f"than {base.model}" if base else f"{shown[0].model} is"
     ax.set_xlabel(f"how much better {than} by {label_of(measure)} (lines: 95 % intervals)")
-    return _figure(ax)
+    return figure_of(ax)
 
 
 def _good(measure: str) -> str:
@@ -213,7 +217,7 @@ def item_biases(ranking: BiasRanking, n: int = 15, *, ax: Axes | None = None) ->
     gap = 1.0 if total > 2 * n else 0.0
     rows = np.array([-row - (gap if row >= n else 0.0) for row in range(len(shown))])
     biases = np.array([columns["bias"][row] for row in shown], float)
-    ax = ax or _axes(7.2, 0.8 + 0.22 * (len(shown) + gap))
+    ax = ax or new_axes(7.2, 0.8 + 0.22 * (len(shown) + gap))
     colours = np.where(biases < 0, LOW, HIGH)
     ax.axvline(0, color=LINE, linewidth=1)
     label = "item bias, in units of the ratings"
@@ -225,9 +229,9 @@ def item_biases(ranking: BiasRanking, n: int = 15, *, ax: Axes | None = None) ->
     else:
         ax.hlines(rows, 0, biases, color=list(colours), linewidth=1.2)
     ax.scatter(biases, rows, s=26, c=list(colours), zorder=3)
-    _rows(ax, rows, [short(columns["title"][row]) for row in shown], size=8.5)
+    name_rows(ax, rows, [short(columns["title"][row]) for row in shown], size=8.5)
     ax.set_xlabel(label)
-    return _figure(ax)
+    return figure_of(ax)
 
 
 @styled
@@ -248,7 +252,7 @@ def taste_map(points: TasteMap, *, ax: Axes | None = None) -> Figure:
     x, y = np.array(columns["x"], float), np.array(columns["y"], float)
     if not len(x):
         raise DataError("there is no item to draw")
-    ax = ax or _axes(9.6, 7.4)
+    ax = ax or new_axes(9.6, 7.4)
     for line in (ax.axhline, ax.axvline):
         line(0, color=LINE, linewidth=1, zorder=0)
     ax.scatter(x, y, s=22, color=ACCENT, zorder=3)
@@ -261,8 +265,8 @@ def taste_map(points: TasteMap, *, ax: Axes | None = None) -> Figure:
         ax.text(0, 0, title, fontsize=8.2, va="center", fontfamily=fonts(title), in_layout=False)
         for title in titles
     ]
-    _name_points(ax, texts, np.column_stack([x, y]))
-    return _figure(ax)
+    name_points(ax, texts, np.column_stack([x, y]))
+    return figure_of(ax)
 
 
 @styled
@@ -272,12 +276,12 @@ def learning_rate(curve: LearningRates, *, ax: Axes | None = None) -> Figure:
     finite = np.isfinite(losses) & (rates > 0)
     if not finite.any():
         raise DataError("there is no finite loss to draw: every learning rate tried was too large")
-    ax = ax or _axes(7.2, 3.6)
+    ax = ax or new_axes(7.2, 3.6)
     ax.plot(rates[finite], losses[finite], color=ACCENT, linewidth=2.2)
     ax.set_xscale("log")
     ax.xaxis.set_major_formatter(lambda value, _: f"{value:g}")
     ax.xaxis.set_minor_formatter(require("matplotlib.ticker", "report").NullFormatter())
-    _limit_to_the_interesting(ax, losses[finite])
+    limit_to_the_interesting(ax, losses[finite])
     if curve.suggestion is not None:
         here = float(np.interp(np.log(curve.suggestion), np.log(rates[finite]), losses[finite]))
         ax.axvline(curve.suggestion, color=HIGH, linewidth=1, linestyle=(0, (4, 3)))
@@ -292,7 +296,7 @@ def learning_rate(curve: LearningRates, *, ax: Axes | None = None) -> Figure:
     ax.yaxis.grid(visible=True)
     ax.set_xlabel("learning rate")
     ax.set_ylabel("loss")
-    return _figure(ax)
+    return figure_of(ax)
 
 
 @styled
@@ -302,7 +306,7 @@ def crosstab(table: Crosstab, *, ax: Axes | None = None) -> Figure:
     if not values.size:
         raise DataError("there is no rating to draw")
     n_rows, n_columns = values.shape
-    ax = ax or _axes(1.6 + 0.5 * n_columns, 1.6 + 0.32 * n_rows)
+    ax = ax or new_axes(1.6 + 0.5 * n_columns, 1.6 + 0.32 * n_rows)
     colours = require("matplotlib.colors", "report").LinearSegmentedColormap.from_list(
         "tastemap", ["#8fb5dc", "#e9e7e2", "#eda968"]
     )
@@ -322,104 +326,4 @@ def crosstab(table: Crosstab, *, ax: Axes | None = None) -> Figure:
     for spine in ax.spines.values():
         spine.set_visible(False)
     ax.set_ylabel("user")
-    return _figure(ax)
-
-
-# Parts of pictures
-
-
-def _axes(width: float, height: float) -> Axes:
-    figure = require("matplotlib.figure", "report").Figure((width, height), layout="constrained")
-    require("matplotlib.backends.backend_agg", "report").FigureCanvasAgg(figure)
-    axes: Axes = figure.add_subplot()
-    return axes
-
-
-def _figure(ax: Axes) -> Figure:
-    figure: Figure | None = ax.get_figure(root=True)
-    if figure is None:
-        raise DataError("these axes belong to no figure")
-    return figure
-
-
-def _rows(ax: Axes, rows: AnyArray, names: Sequence[str], size: float = 9.5) -> None:
-    """Names on the left of a plot that has one row for each."""
-    ax.set_yticks(rows, names, fontsize=size)
-    ax.set_ylim(rows.min() - 0.7, rows.max() + 0.7)
-    ax.tick_params(axis="y", length=0, labelcolor=INK)
-    ax.spines["left"].set_visible(False)
-    for label, name in zip(ax.get_yticklabels(), names, strict=True):
-        label.set_fontfamily(fonts(name))
-
-
-def _limit_to_the_interesting(ax: Axes, values: AnyArray) -> None:
-    """Let a first or a diverging value leave the picture rather than flatten all the others."""
-    low, middle = float(values.min()), float(np.median(values))
-    high = min(float(values.max()), middle + 2.5 * max(middle - low, 0.05 * abs(middle), 1e-9))
-    room = 0.06 * (high - low or abs(high) or 1.0)
-    ax.set_ylim(low - room, high + room)
-
-
-def _label_ends(ax: Axes, ends: Sequence[tuple[float, str, str]]) -> None:
-    """Names of lines to the right of the plot, where no line runs, moved apart if they are close.
-
-    Args:
-        ax: the axes, their limits already set.
-        ends: height, name and colour of each line.
-    """
-    low, high = ax.get_ylim()
-    height = _figure(ax).get_size_inches()[1] * 72 * 0.78  # of the axes, about, in points
-    step = 12 * (high - low) / height
-    below = -np.inf
-    for y, name, colour in sorted(ends):
-        below = max(min(y, high), below + step)
-        ax.annotate(
-            name,
-            (1, below),
-            (8, 0),
-            xycoords=("axes fraction", "data"),
-            textcoords="offset points",
-            va="center",
-            color=colour,
-            fontfamily=fonts(name),
-            annotation_clip=False,
-        )
-
-
-def _name_points(ax: Axes, texts: Sequence[Text], points: Float64s) -> None:
-    """Put each text beside its point; a thin line leads to one that had to go farther."""
-    figure = _figure(ax)
-    # Places are found for axes of one size and one pair of limits: settle both, then measure.
-    ax.set(xlim=ax.get_xlim(), ylim=ax.get_ylim())
-    figure.draw_without_rendering()
-    boxes = [text.get_window_extent() for text in texts]
-    sizes = np.array([(box.width, box.height) for box in boxes])
-    anchors = ax.transData.transform(points)
-    frame = np.array(ax.get_window_extent().extents)
-    dot = 2.6 * figure.dpi / 72
-    centres, shown = labels.place(sizes, anchors, frame, dot)
-    edges = labels.nearest_edge(centres, sizes / 2, anchors)
-    to_data = ax.transData.inverted().transform
-    for row, text in enumerate(texts):
-        # Held at the end that is nearer to the point: in a narrower font it still stands beside it.
-        side = int(np.sign(anchors[row, 0] - edges[row, 0]))  # -1: the text is on the right
-        at = to_data(centres[row] + (side * sizes[row, 0] / 2, 0))
-        text.set_horizontalalignment(_ALIGN[side])
-        text.set_position((float(at[0]), float(at[1])))
-        text.set_visible(bool(shown[row]))
-        if shown[row] and np.hypot(*(edges[row] - anchors[row])) > 4 * dot:
-            line = to_data([anchors[row], edges[row]])
-            ax.plot(*line.T, color=MUTED, linewidth=0.6, alpha=0.8, zorder=2)
-    if not shown.all():
-        ax.annotate(
-            f"{np.sum(~shown):,} titles left out for want of room",
-            (1, 0),
-            (0, -22),
-            xycoords="axes fraction",
-            textcoords="offset points",
-            ha="right",
-            va="top",
-            fontsize=8,
-            color=MUTED,
-            in_layout=False,
-        )
+    return figure_of(ax)

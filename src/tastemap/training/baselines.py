@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import ClassVar
+from typing import ClassVar, Self
 
 import numpy as np
 
-from tastemap.arrays import Codes, Float64s
+from tastemap.arrays import Codes, Float64s, Int64s
 from tastemap.data.ratings import Ratings
 from tastemap.errors import ConfigError
 from tastemap.models.bias import BiasModel
@@ -18,8 +20,8 @@ from tastemap.models.protocol import blocks
 from tastemap.training.history import OnEpoch, TrainingHistory
 from tastemap.training.recipe import Recipe
 
-_AT_ONCE = 1 << 18
-"""Ratings taken in one go, so that memory does not grow with them."""
+_AT_ONCE = 1 << 20
+"""Ratings that a thread takes in one go, so that memory does not grow with them."""
 _SETTLED = 1e-5
 """Of the width of the scale: biases that move by less are taken as solved."""
 
@@ -86,42 +88,71 @@ class BiasesOnly(Recipe):
 
     def solve(self, train: Ratings) -> BiasModel:
         """The fitted biases themselves; also the fallback of every other model."""
-        users, items, weights = train.users, train.items, train.weights
-
-        def sums(codes: Codes, n: int, value: Callable[[slice], Float64s]) -> Float64s:
-            """Σ w value over the ratings of each code, a part of the ratings at a time."""
-            total = np.zeros(n)
-            for part in blocks(len(train), _AT_ONCE):
-                weighted = value(part) if weights is None else value(part) * weights[part]
-                total += np.bincount(codes[part], weighted, minlength=n)
-            return total
-
-        def ones(part: slice) -> Float64s:
-            return np.ones(len(users[part]))
+        users, items, values = train.users, train.items, train.values
 
         def above_mean(part: slice) -> Float64s:
-            return train.values[part].astype(np.float64) - train.mean
+            return values[part].astype(np.float64) - train.mean
 
-        n_users, n_items = train.n_users, train.n_items
-        user_total, item_total = sums(users, n_users, above_mean), sums(items, n_items, above_mean)
-        user_weight = sums(users, n_users, ones) + self.user_damping
-        item_weight = sums(items, n_items, ones) + self.item_damping
-        user_bias, item_bias = np.zeros(n_users), np.zeros(n_items)
-        low, high = train.scale
-        for _ in range(self.sweeps):
-            # b = Σ w (r - μ - the other's bias) / (damping + Σ w)
-            before = user_bias
-            rest = item_total - sums(items, n_items, partial(_of, before, users))
-            item_bias = _divided(rest, item_weight)
-            rest = user_total - sums(users, n_users, partial(_of, item_bias, items))
-            user_bias = _divided(rest, user_weight)
-            if np.max(np.abs(user_bias - before), initial=0) <= _SETTLED * (high - low):
-                break
+        with _Sums(train) as sums:
+            user_total = sums.of(users, train.n_users, above_mean)
+            item_total = sums.of(items, train.n_items, above_mean)
+            user_weight = sums.weights(users, train.user_counts) + self.user_damping
+            item_weight = sums.weights(items, train.item_counts) + self.item_damping
+            user_bias, item_bias = np.zeros(train.n_users), np.zeros(train.n_items)
+            low, high = train.scale
+            for _ in range(self.sweeps):
+                # b = Σ w (r - μ - the other's bias) / (damping + Σ w)
+                before = user_bias
+                rest = item_total - sums.of(items, train.n_items, partial(_of, before, users))
+                item_bias = _divided(rest, item_weight)
+                rest = user_total - sums.of(users, train.n_users, partial(_of, item_bias, items))
+                user_bias = _divided(rest, user_weight)
+                if np.max(np.abs(user_bias - before), initial=0) <= _SETTLED * (high - low):
+                    break
         return BiasModel(
             mean=train.mean,
             user_bias=user_bias.astype(np.float32),
             item_bias=item_bias.astype(np.float32),
         )
+
+
+class _Sums:
+    """Sums over the ratings of each code, on every core; use it in a ``with`` statement.
+
+    NumPy lets go of Python's lock in all of this. The parts are added in order, so that the sums
+    are the same on any number of threads.
+    """
+
+    def __init__(self, train: Ratings) -> None:
+        self._ratings = train
+        self._parts = list(blocks(len(train), _AT_ONCE))
+
+    def __enter__(self) -> Self:
+        self._pool = ThreadPoolExecutor(os.cpu_count()) if len(self._parts) > 1 else None
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        if self._pool is not None:
+            self._pool.shutdown()
+
+    def of(self, codes: Codes, n: int, value: Callable[[slice], Float64s]) -> Float64s:
+        """Σ w value of each code, shape (n,), from the values of a part of the ratings."""
+        weights = self._ratings.weights
+
+        def sums(part: slice) -> Float64s:
+            weighted = value(part) if weights is None else value(part) * weights[part]
+            return np.bincount(codes[part], weighted, minlength=n).astype(np.float64, copy=False)
+
+        total = np.zeros(n)
+        for some in self._pool.map(sums, self._parts) if self._pool else map(sums, self._parts):
+            total += some
+        return total
+
+    def weights(self, codes: Codes, counts: Int64s) -> Float64s:
+        """Σ w of each code."""
+        if self._ratings.weights is None:
+            return counts.astype(np.float64)
+        return self.of(codes, len(counts), lambda part: np.ones(part.stop - part.start))
 
 
 def _of(bias: Float64s, codes: Codes, part: slice) -> Float64s:

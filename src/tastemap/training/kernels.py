@@ -32,10 +32,13 @@ Every function has a naive twin of the same name in ``tests/oracles.py``.
 
 from __future__ import annotations
 
-from typing import Any
+from functools import partial
 
-import numba
 import numpy as np
+
+from tastemap.training.compiled import FAST, kernel, prefetch
+
+_kernel = partial(kernel, fastmath=FAST)
 
 STRIDE = 264
 """Numbers from one row of a triangle to the next."""
@@ -46,19 +49,10 @@ MAX_FACTORS = 256
 GROUP = 9
 """Coordinates that `draw_coefficients` draws at a time: 16 factors and a bias are two groups."""
 
-
-def _kernel(function):
-    """Compile a function when it is first called, and keep the result on disk where that works.
-
-    The arithmetic is fast, except that NaN and infinity keep their meaning: a failed pivot must
-    show.
-    """
-    fast = {"contract", "reassoc", "nsz", "arcp"}
-    options: Any = {"nogil": True, "error_model": "numpy", "fastmath": fast}
-    try:
-        return numba.njit(cache=True, **options)(function)
-    except RuntimeError:  # no folder can be written: compile in every process
-        return numba.njit(**options)(function)
+AHEAD = 12
+"""The rows of the ratings so far ahead are fetched while a triangle is added to."""
+LINE = 16
+"""Numbers in a line of the cache."""
 
 
 @_kernel
@@ -137,10 +131,17 @@ def normal_equations(ratings, other, prior, row, triangle, block, spread):
             if n >= end:
                 block[at : at + width] = zero
                 continue
+            if n + AHEAD < ratings.columns.shape[0]:
+                later = ratings.columns[n + AHEAD]
+                for j in range(0, k + 1, LINE):
+                    prefetch(other.factors, later, j)
+                    if other.variance.shape[0]:
+                        prefetch(other.variance, later, j)
             column = ratings.columns[n]
             root = ratings.roots[n] if ratings.roots.shape[0] else np.float32(1)
+            mine, theirs = block[at:], other.factors[column]
             for j in range(k):
-                block[at + j] = other.factors[column, j] * root
+                mine[j] = theirs[j] * root
             block[at + bias] = other.intercept * root
             t = np.float32(ratings.values[n]) * ratings.step + ratings.shift
             block[at + target] = (t - other.factors[column, k]) * root

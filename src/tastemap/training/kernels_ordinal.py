@@ -1,7 +1,6 @@
 """Compiled loops of the ordered probit model; what holds in `kernels` holds here.
 
-A file of its own because Numba's cache does not see changes of other files: nothing here calls
-anything there.
+Numba's cache does not see changes of other files: nothing here calls anything there.
 """
 
 # Numba has no types; arguments that belong together are described together.
@@ -11,25 +10,16 @@ anything there.
 from __future__ import annotations
 
 import math
-from typing import Any
 
-import numba
 import numpy as np
+
+from tastemap.training.compiled import kernel
 
 _ROOT_HALF = math.sqrt(0.5)
 _DENSITY = 1 / math.sqrt(2 * math.pi)
 
 
-def _kernel(function):
-    """Compile a function when it is first called, and keep the result on disk where that works."""
-    options: Any = {"nogil": True, "error_model": "numpy"}
-    try:
-        return numba.njit(cache=True, **options)(function)
-    except RuntimeError:  # no folder can be written: compile in every process
-        return numba.njit(**options)(function)
-
-
-@_kernel
+@kernel
 def inverse_normal(p):
     """Where the standard normal distribution function is ``p``, for 0 < p <= 1/2.
 
@@ -54,7 +44,7 @@ def inverse_normal(p):
     return -above / ((0.012258202635 * r + 0.24197894225) * r + 1.0)
 
 
-@_kernel
+@kernel
 def draw_latent(centers, classes, low, high, uniforms, out, first, last):
     """Draw what lies behind ratings ``first`` to ``last - 1``: normal, within a class's cuts.
 
@@ -82,7 +72,7 @@ def draw_latent(centers, classes, low, high, uniforms, out, first, last):
         out[n] = centers[n] + sign * z
 
 
-@_kernel
+@kernel
 def cut_likelihood(counts, grid, cuts, gradient, hessian):
     """Log-likelihood of cuts given where ratings lie, and its first two derivatives.
 
