@@ -16,9 +16,13 @@ from sphinx.util.nodes import make_refnode
 
 
 class Verb(SphinxDirective):
-    """Usage, arguments and options of one verb of the program, as its ``--help`` has them."""
+    """Usage, arguments and options of one verb of the program, as its ``--help`` has them.
+
+    A verb of a group has two words: ``keys add``.
+    """
 
     required_arguments = 1
+    final_argument_whitespace = True
 
     def run(self) -> list[nodes.Node]:
         """Make the verb's entry from its command."""
@@ -27,10 +31,11 @@ class Verb(SphinxDirective):
         from tastemap.cli import app
 
         name = self.arguments[0]
-        group: Any = get_command(app)
-        command = group.commands[name]
-        context = group.context_class(group, info_name="tastemap")
-        inner = command.context_class(command, info_name=name, parent=context)
+        command: Any = get_command(app)
+        inner = command.context_class(command, info_name="tastemap")
+        for word in name.split():
+            command = command.commands[word]
+            inner = command.context_class(command, info_name=word, parent=inner)
         usage = command.get_usage(inner).removeprefix("Usage: ")
         lines = [
             inspect.cleandoc(command.help or "").strip(),

@@ -11,7 +11,7 @@ import typer
 from typer.core import TyperGroup
 
 import tastemap
-from tastemap.cli import ask, data, demo, fit, measure, serve, share
+from tastemap.cli import ask, data, demo, fit, keys, measure, serve, share
 from tastemap.cli.output import COMMAND, fail, say, visible
 from tastemap.errors import TastemapError
 
@@ -88,6 +88,7 @@ for _verb in (
     data.data,
 ):
     app.command()(_verb)
+app.add_typer(keys.keys, name="keys")
 
 
 class _Remarks(logging.Handler):

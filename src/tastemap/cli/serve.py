@@ -34,8 +34,47 @@ def serve(
             "feedback.sqlite beside the model.",
         ),
     ] = "",
+    keys: Annotated[
+        Path | None,
+        typer.Option(
+            envvar="TASTEMAP_KEYS",
+            help="The file of keys; keys.json beside the model if not given. Where there is one, "
+            "nobody without a key is answered. Make keys with `tastemap keys add`.",
+        ),
+    ] = None,
+    allow_host: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="NAME",
+            help="A name of this server, such as tastemap.example.org; any number of times.",
+        ),
+    ] = None,
+    allow_origin: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="ORIGIN",
+            help="Whose pages may ask from browsers (CORS), such as https://shop.example.org; any "
+            "number of times. If not given, nobody's but our own.",
+        ),
+    ] = None,
+    rate: Annotated[
+        float | None,
+        typer.Option(
+            min=0,
+            help="Requests a second that one key, or one address without a key, may make of each "
+            "worker; 0: any number. If not given, 100 where keys are needed.",
+        ),
+    ] = None,
+    access_log: Annotated[
+        bool,
+        typer.Option(
+            "--access-log", help="Log each request: method, route, status, time; no ids of people."
+        ),
+    ] = False,
 ) -> None:
-    """Serve a model: an API, durable feedback, and pages to explore it.
+    """Serve a model: an API, and pages to explore it.
+
+    Ratings that it is given are kept in a database.
 
     Ctrl-C ends it.
     """
@@ -51,11 +90,16 @@ def serve(
             host=host,
             port=port,
             workers=workers or os.cpu_count() or 1,
-        )
+            keys=None if keys is None else keys.absolute(),
+            hosts=tuple(allow_host or ()),
+            origins=tuple(allow_origin or ()),
+            rate=rate,
+        ),
+        access_log=access_log,
     )
 
 
-def run(settings: Settings) -> None:
+def run(settings: Settings, *, access_log: bool = False) -> None:
     """Serve until it is stopped."""
     # Requests are answered side by side: threads of BLAS within one only get in the way. Read
     # when NumPy is loaded, so before that.
@@ -64,6 +108,10 @@ def run(settings: Settings) -> None:
     os.environ.update(settings.to_env())
     import uvicorn
 
+    from tastemap.web.security import logs
+    from tastemap.web.security.auth import Authenticator
+
+    Authenticator.of(settings)  # refuses, before anything is opened
     tell(f"http://{settings.host}:{settings.port}")
     say(f"{settings.model} of {settings.root}; Ctrl-C ends it")
     uvicorn.run(
@@ -72,7 +120,10 @@ def run(settings: Settings) -> None:
         host=settings.host,
         port=settings.port,
         workers=settings.workers,
-        log_level="warning",
+        http="tastemap.web.security.protocol:BoundedProtocol",
+        # One client cannot take all of a worker's memory by opening connections.
+        limit_concurrency=1000,
+        log_config=logs.config(access=access_log),
         access_log=False,
         server_header=False,
     )

@@ -16,6 +16,9 @@ from tastemap.web.feedback.store import FeedbackStore
 from tastemap.web.operations import Operation
 from tastemap.web.problems import on_http_error
 from tastemap.web.routes import health, people
+from tastemap.web.security import sign_in
+from tastemap.web.security.auth import Authenticator
+from tastemap.web.security.guard import Guard
 from tastemap.web.settings import Settings
 from tastemap.web.shelf import Shelf
 
@@ -36,7 +39,11 @@ def create_app(settings: Settings, store: FeedbackStore | None = None) -> FastAP
     Args:
         settings: how it runs.
         store: feedback, kept open by the caller; None: opened where the settings say.
+
+    Raises:
+        ConfigError: without keys it would be open to others than the programs of this machine.
     """
+    auth = Authenticator.of(settings)
     app = FastAPI(
         title="tastemap",
         openapi_url=None,  # written from the operations instead
@@ -46,6 +53,15 @@ def create_app(settings: Settings, store: FeedbackStore | None = None) -> FastAP
     app.state.settings, app.state.store = settings, store
     app.router.routes.extend(operation.route() for operation in OPERATIONS)
     pages.mount(app)
+    app.router.routes.extend(sign_in.routes(auth))
+    app.add_middleware(
+        Guard,
+        auth=auth,
+        hosts=settings.hosts,
+        origins=settings.origins,
+        max_body=settings.max_body,
+        rate=settings.rate,
+    )
     return app
 
 

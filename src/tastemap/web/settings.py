@@ -25,12 +25,14 @@ class Settings:
         host: the address to listen at.
         port: the port to listen at; 0: any that is free.
         workers: processes that answer, each with the model in its memory.
-        keys: file of the hashed API keys; None: no keys, so that only this machine may ask.
+        keys: file of the hashed API keys; None: ``keys.json`` in ``root``. Where there is no such
+            file, no key is needed, and only this machine may ask.
         hosts: names that the header ``Host`` may have besides this machine's own.
         origins: web pages of other origins that may ask (CORS).
         max_body: bytes of a request's body, at most.
         max_items: items, or pairs, in one request or answer, at most.
-        rate: requests a second that one client may make; 0: any number.
+        rate: requests a second that one key, or one address, may make; 0: any number. None: 100
+            where keys are needed, any number where only this machine may ask.
         cache: answers held for users who ask again.
     """
 
@@ -45,7 +47,7 @@ class Settings:
     origins: tuple[str, ...] = ()
     max_body: int = 1 << 20
     max_items: int = 1000
-    rate: float = 0.0
+    rate: float | None = None
     cache: int = 20_000
 
     @property

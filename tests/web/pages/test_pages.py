@@ -94,7 +94,8 @@ def some_ratings() -> Ratings:
 
 def served(root: Path, model: str) -> TestClient:
     database = root / f"{model}.sqlite"
-    return TestClient(create_app(Settings(root=root, model=model, database=str(database))))
+    settings = Settings(root=root, model=model, database=str(database))
+    return TestClient(create_app(settings), base_url="http://localhost")
 
 
 @pytest.fixture(scope="module")
@@ -218,7 +219,7 @@ def test_a_search_finds_words_in_any_order_and_near_titles(client: TestClient) -
 
 def test_a_user_page_counts_feedback_at_once(models: Path, tmp_path: Path) -> None:
     settings = Settings(root=models, model="biased", database=str(tmp_path / "f.sqlite"))
-    with TestClient(create_app(settings)) as client:
+    with TestClient(create_app(settings), base_url="http://localhost") as client:
         store = client.app.state.store  # type: ignore[attr-defined]
         before = client.get("/explore/users/4").text
         item = re.findall(r'data-item="(\d+)"', before)[0]
