@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from tastemap.evaluation.cross_validation import compare_recipes as compare_recipes
     from tastemap.evaluation.cross_validation import cross_validate as cross_validate
     from tastemap.evaluation.evaluate import evaluate as evaluate
+    from tastemap.evaluation.reliability import reliability as reliability
     from tastemap.explanation.crosstab import crosstab as crosstab
     from tastemap.progress import progress_bar as progress_bar
     from tastemap.recommender import Recommender as Recommender
@@ -71,6 +72,7 @@ _HOMES: dict[str, tuple[str, str | None]] = {
     "progress_bar": ("tastemap.progress", "progress_bar"),
     "read_ratings": ("tastemap.data.readers", "read_ratings"),
     "read_sql": ("tastemap.data.readers", "read_sql"),
+    "reliability": ("tastemap.evaluation.reliability", "reliability"),
     "split": ("tastemap.data.splits", None),
     "write_report": ("tastemap.report", "write_report"),
 }
@@ -105,6 +107,7 @@ __all__ = [  # noqa: RUF022  # in the order of dir()
     "progress_bar",
     "read_ratings",
     "read_sql",
+    "reliability",
     "split",
     "write_report",
 ]

@@ -100,8 +100,10 @@ class Newcomers:
         )
 
 
-def scores(to: Recommender, ratings: Mapping[Any, float]) -> tuple[Codes, Values, bool]:
-    """Codes of what somebody new rated, and scores of all items by a model that ranks items.
+def scores(
+    to: Recommender, ratings: Mapping[Any, float]
+) -> tuple[tuple[Codes, Values], Values, bool]:
+    """What somebody new rated, in codes, and scores of all items by a model that ranks items.
 
     Where what they rated says nothing to the model, an item's score is its number of training
     ratings, and the last of the three is True.
@@ -111,8 +113,8 @@ def scores(to: Recommender, ratings: Mapping[Any, float]) -> tuple[Codes, Values
     items, values = read(to, ratings)
     found = model.predict_new(items, values)
     if found.any():
-        return items, found, False
-    return items, to.ratings.item_counts.astype(np.float32), True
+        return (items, values), found, False
+    return (items, values), to.ratings.item_counts.astype(np.float32), True
 
 
 def read(to: Recommender, ratings: Mapping[Any, float]) -> tuple[Codes, Values]:

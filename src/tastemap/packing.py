@@ -17,6 +17,7 @@ from tastemap.model_folder import FolderContent
 from tastemap.models.bias import BiasModel
 from tastemap.models.blend import BlendModel
 from tastemap.models.factors import FactorModel
+from tastemap.models.liking import Liking
 from tastemap.models.network import NetworkModel
 from tastemap.models.popularity import PopularityModel
 from tastemap.models.posterior import PosteriorModel
@@ -68,6 +69,7 @@ def manifest_of(model: Recommender) -> dict[str, Any]:
         "history": model.history.to_json(),
         "fit_seconds": model.seconds,
         "evaluation": model.evaluation.to_json() if model.evaluation else None,
+        "liking": model.liking.to_json() if model.liking else None,
         "libraries": {
             "python": platform.python_version(),
             **{name: _version(name) for name in ("numpy", "pyarrow", "jax", "optax", "numba")},
@@ -135,7 +137,7 @@ def unpack(content: FolderContent) -> dict[str, Any]:
         if (one.n_users, one.n_items) != (len(user_ids), len(item_ids)):
             raise ValueError("the arrays are of other users and items")
     recipe = RECIPES[manifest["recipe"]["name"]]
-    evaluation = manifest["evaluation"]
+    evaluation, liking = manifest["evaluation"], manifest.get("liking")
     return {
         "model": model,
         "ratings": ratings,
@@ -145,6 +147,7 @@ def unpack(content: FolderContent) -> dict[str, Any]:
         "seconds": manifest["fit_seconds"],
         "fallback": fallback,
         "evaluation": Evaluation.from_json(evaluation) if evaluation else None,
+        "liking": Liking.from_json(liking) if liking else None,
     }
 
 

@@ -116,13 +116,18 @@ def _newcomer(
     known = (items >= 0) & (to.ratings.item_counts[items] > 0)
     own = USER_BIAS if len(user.items) else GLOBAL_MEAN
     source = np.where(known, MODEL, own).astype(np.uint8)
-    # The bias of the fallback: Σ (r - μ - c) / (n + damping)
-    rest = user.values - to.fallback.predict_pairs(np.full(len(user.items), UNKNOWN), user.items)
-    bias = float(rest.sum()) / (len(rest) + BiasesOnly().user_damping)
+    bias = newcomer_bias(to, user.items, user.values)
     unclipped = np.full(len(items), to.fallback.mean + bias, np.float32)
     unclipped[known] = user.predict()[items[known]]
     no_day = None if times is None else np.zeros(len(items), np.bool_)
     return _clipped(to, unclipped, source, no_day)
+
+
+def newcomer_bias(to: Recommender, items: Codes, values: Values) -> float:
+    """The bias that the fallback would have of somebody with these ratings."""
+    # Σ (r - μ - c) / (n + damping)
+    rest = values - to.fallback.predict_pairs(np.full(len(items), UNKNOWN), items)
+    return float(rest.sum()) / (len(rest) + BiasesOnly().user_damping)
 
 
 def _clipped(

@@ -12,6 +12,7 @@ from tastemap.data.catalog import Wanted, words
 from tastemap.data.ratings import Ratings
 from tastemap.data.vocabulary import UNKNOWN
 from tastemap.errors import NotFittedFor
+from tastemap.liking import Rated, nearness, row_chances
 from tastemap.models.fold_in import FoldedUser
 from tastemap.models.protocol import SCORES_AT_ONCE, blocks
 from tastemap.predicting import NEW, check_own, listed
@@ -61,12 +62,14 @@ class Scored(NamedTuple):
         rated: position of the user, and item code, of each rating they have given.
         scores: unclipped, shape (len(users), n_items); used up by ranking.
         fell_back: for whom the scores are not the model's own, shape (len(users),).
+        who: their codes, shape (len(users),), or what is known of somebody new.
     """
 
     users: Sequence[Any]
     rated: tuple[Int64s, Codes]
     scores: Values
     fell_back: Mask
+    who: Codes | FoldedUser | Rated
 
     def best(self, n: int, allowed: Mask, *, seen: bool) -> Codes:
         """Items by falling score, -1 where there are no more, shape (len(users), n or fewer)."""
@@ -80,23 +83,31 @@ def asked(by: Recommender, user: Any) -> Iterable[Scored]:
     """Whom `Recommender.recommend` is asked about."""
     if isinstance(user, FoldedUser):
         check_own(by, user)
-        return asked_new(user.items, user.predict())
+        return _asked_new(user, user.predict())
     users = listed(user)
     codes = np.array([by.ratings.user_ids.code(one) for one in users], np.int32)
     return scored(by, users, codes)
 
 
-def asked_new(items: Codes, scores: Values, fell_back: bool = False) -> Iterable[Scored]:
-    """The same of somebody new: codes of what they rated, scores of all items, shape (n_items,)."""
-    rated = np.zeros(len(items), np.int64), items
-    return [Scored([NEW], rated, scores[None], np.array([fell_back]))]
+def asked_new(
+    rated: tuple[Codes, Values], scores: Values, fell_back: bool = False
+) -> Iterable[Scored]:
+    """The same of somebody new, as `tastemap.newcomers.scores` gives them."""
+    return _asked_new(Rated(*rated), scores, fell_back)
+
+
+def _asked_new(
+    who: FoldedUser | Rated, scores: Values, fell_back: bool = False
+) -> Iterable[Scored]:
+    rated = np.zeros(len(who.items), np.int64), who.items
+    return [Scored([NEW], rated, scores[None], np.array([fell_back]), who)]
 
 
 def scored(by: Recommender, users: Sequence[Any], codes: Codes) -> Iterator[Scored]:
     """Users of these codes, a part at a time."""
     for part in blocks(len(codes), max(1, SCORES_AT_ONCE // by.ratings.n_items)):
         rated = by.ratings.by_user.pairs(codes[part])
-        yield Scored(users[part], rated, *score_codes(by, codes[part]))
+        yield Scored(users[part], rated, *score_codes(by, codes[part]), codes[part])
 
 
 def recommend_codes(by: Recommender, users: Codes, n: int, *, seen: bool) -> tuple[Codes, Values]:
@@ -152,12 +163,16 @@ def recommendations(
     """
     rows: list[Row] = []
     remarks: list[str] = []
+    chances: list[Values] = []
     n_seen = 0
     for one in scored:
         remarks += _fallen_back(by, one)
         n_seen += 0 if seen else int(allowed[one.rated[1]].sum())
+        ranks_all = by.liking is not None and by.model.predicts == "scores"
+        near = nearness(one.scores, one.rated) if ranks_all else None
         best = one.best(n, allowed, seen=seen)
         rows += _rows(one, best)
+        chances.append(_chances(by, one, best, near))
     scores = np.array([row[3] for row in rows], np.float32)
     ratings, rates = by.ratings, by.model.predicts == "ratings"
     low, high = ratings.scale if rates else (-np.inf, np.inf)
@@ -169,9 +184,28 @@ def recommendations(
         items=ratings.item_ids.raws([row[2] for row in rows]),
         titles=[ratings.catalog.title(row[2]) for row in rows],
         scores=np.clip(scores, low, high),
+        chances=None if by.liking is None else np.concatenate([*chances, np.zeros(0, np.float32)]),
+        liked_from=None if by.liking is None else by.liking.liked_from,
         filtered={**filtered, f"already {'rated' if ratings.explicit else 'taken'}": n_seen},
         remarks=(*remarks, *said),
     )
+
+
+def _chances(by: Recommender, one: Scored, best: Codes, near: Values | None) -> Values:
+    """Chance of liking of each row of lists; NaN where they are not the model's own."""
+    places, at = np.nonzero(best >= 0)
+    items = best[places, at]
+    if by.liking is None:
+        return np.zeros(0, np.float32)
+    found = row_chances(
+        by,
+        by.liking,
+        one.who[places] if isinstance(one.who, np.ndarray) else one.who,
+        items,
+        one.scores[places, items],
+        None if near is None else near[places, items],
+    )
+    return np.where(one.fell_back[places], np.float32(np.nan), found)
 
 
 def _fallen_back(by: Recommender, one: Scored) -> list[str]:
@@ -204,7 +238,8 @@ def similar_items(by: Recommender, item: Any, n: int, min_ratings: int) -> Simil
     for part in blocks(len(codes), max(1, SCORES_AT_ONCE // max(1, len(unit)))):
         cosines = unit[codes[part]] @ unit.T
         itself = np.arange(len(cosines)), codes[part]
-        one = Scored(codes[part].tolist(), itself, cosines, np.zeros(len(cosines), bool))
+        alone = np.zeros(len(cosines), bool)
+        one = Scored(codes[part].tolist(), itself, cosines, alone, codes[part])
         rows += _rows(one, one.best(n, allowed, seen=False))
     return SimilarItems(
         of=ratings.item_ids.raws([row[0] for row in rows]),

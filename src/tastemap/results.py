@@ -148,6 +148,9 @@ class Recommendations(Table):
         scores: predicted ratings, clipped to the scale.
         filtered: how many items were left out, by reason.
         remarks: what else to know, such as a user without training ratings.
+        chances: chance of each item to be liked by the user if they rate it, NaN where the model
+            has no word of its own; None unless it learnt so (`Recommender.with_liking`).
+        liked_from: the lowest rating that is a like.
     """
 
     users: Sequence[Any]
@@ -157,22 +160,27 @@ class Recommendations(Table):
     scores: Values
     filtered: dict[str, int]
     remarks: tuple[str, ...] = ()
+    chances: Values | None = None
+    liked_from: float | None = None
 
     def columns(self) -> dict[str, Any]:
-        """User, rank, item, title and score."""
-        return {
+        """User, rank, item, title, score, and the chance of liking where the model knows it."""
+        columns: dict[str, Any] = {
             "user": self.users,
             "rank": self.ranks,
             "item": self.items,
             "title": self.titles,
             "score": self.scores,
         }
+        return columns if self.chances is None else {**columns, "chance_liked": self.chances}
 
     @property
     def notes(self) -> list[str]:
-        """What was left out, and remarks."""
+        """What was left out, what a like is, and remarks."""
         left_out = [f"{count:,} {reason}" for reason, count in self.filtered.items() if count]
         lines = ["left out: " + ", ".join(left_out)] if left_out else []
+        if self.liked_from is not None:
+            lines.append(f"chance_liked: to be rated {self.liked_from:g} or higher, once rated")
         return lines + list(self.remarks)
 
 

@@ -76,6 +76,36 @@ def test_evaluate_counts_ratings_inside_the_intervals_of_models_that_have_any(
     assert "coverage" not in without
 
 
+def test_what_is_to_be_liked_is_counted_for_models_fitted_with_liking(
+    csv_files: Path, tmp_path: Path
+) -> None:
+    ratings, folder = csv_files / "ratings.csv", tmp_path / "knn"
+    said = json.loads(
+        answer("fit", ratings, "--model", "item-knn", "--liking", "--out", folder, "--json")
+    )
+    model = tm.load(folder)
+    assert model.liking is not None
+    valid = tm.split.random(tm.read_ratings(ratings)).valid
+    expected = tm.reliability(model, valid)
+    assert said["reliability"]["rows"] == expected.to_dicts()
+    evaluated = json.loads(answer("evaluate", folder, ratings, "--json"))
+    whole = tm.reliability(model, tm.read_ratings(ratings))
+    assert evaluated["reliability"]["item-knn"]["rows"] == whole.to_dicts()
+    assert "chance of item-knn that a rating is 4 or higher" in answer("evaluate", folder, ratings)
+    shown = json.loads(answer("recommend", folder, "--user", 1, "-n", 2, "--json"))
+    assert all(0 < row["chance_liked"] < 1 for row in shown["rows"])
+    text = answer("fit", ratings, "--model", "item-knn", "--liking", "--out", folder)
+    assert "Brier score" in text
+
+
+def test_interactions_say_nothing_of_liking(csv_files: Path, tmp_path: Path) -> None:
+    result = run("fit", csv_files / "ratings.csv", "--interactions", "--model", "ease",
+                 "--liking", "--out", tmp_path / "m")  # fmt: skip
+    assert result.exit_code == 2
+    assert "interactions say what users took" in result.stderr
+    assert not (tmp_path / "m").exists()
+
+
 def test_biases_of_a_model_that_knows_how_sure_it_is_have_a_deviation(
     fitted: Callable[[str], Path],
 ) -> None:

@@ -4,6 +4,9 @@ import pytest
 from starlette.testclient import TestClient
 
 import tastemap as tm
+from tastemap.data.ratings import Ratings
+from tastemap.web.app import create_app
+from tastemap.web.settings import Settings
 
 
 def test_a_list_is_what_the_model_recommends(client: TestClient, models: Path) -> None:
@@ -21,6 +24,22 @@ def test_a_user_nobody_knows_gets_a_list_by_item_bias(client: TestClient) -> Non
     assert answer["made_from"] == "item bias"
     assert len(answer["items"]) == 10
     assert "no training ratings" in answer["remarks"][0]
+
+
+def test_chances_of_liking_stand_beside_the_scores(
+    client: TestClient, movielens: Ratings, tmp_path: Path
+) -> None:
+    model = tm.Popularity(min_rating=4).fit(movielens).with_liking()
+    model.save(tmp_path / "liked")
+    with TestClient(create_app(Settings(root=tmp_path, model="liked"))) as asking:
+        rows = asking.get("/users/4/recommendations?n=3").json()["items"]
+        nobody = asking.get("/users/999999/recommendations").json()["items"]
+    expected = model.recommend(4, n=3).chances
+    assert expected is not None
+    assert [one["chance_liked"] for one in rows] == pytest.approx(expected.tolist())
+    assert {one["chance_liked"] for one in nobody} == {None}
+    without = client.get("/users/4/recommendations").json()["items"]
+    assert {one["chance_liked"] for one in without} == {None}
 
 
 @pytest.mark.parametrize(

@@ -78,6 +78,13 @@ def fit(
             "--days", help="Of --model bayesian: users differ from day to day; needs times."
         ),
     ] = False,
+    liking: Annotated[
+        bool,
+        typer.Option(
+            "--liking",
+            help="Also learn the chance that a recommended item is liked; takes one more fit.",
+        ),
+    ] = False,
     notebook: Annotated[
         bool, typer.Option("--notebook", help="With the hyper-parameters of the notebook.")
     ] = False,
@@ -111,6 +118,10 @@ def fit(
     read = reading.read(ratings)
     for note in read.notes:
         say(note)
+    if liking and not read.explicit:
+        raise typer.BadParameter(
+            "interactions say what users took, not what they liked", param_hint="--liking"
+        )
     parts = divide(read, split, valid_fraction, seed) if valid_fraction else None
     train, valid = (parts.train, parts.valid) if parts else (read, None)
     looked = tm.audit(read, factors=getattr(recipe, "factors", 50))
@@ -121,14 +132,17 @@ def fit(
         say(parts.description)
     with tm.progress_bar(recipe.name) as bar:
         fitted = recipe.fit(train, valid, seed=seed, on_epoch=bar, checkpoint=checkpoint)
+    if liking:
+        fitted = fitted.with_liking()
     fitted.save(out)
-    compared = None
+    compared = checked = None
     if valid is not None and len(valid):
         known: list[Recipe] = [tm.GlobalMean(), tm.BiasesOnly()]
         if fitted.model.predicts == "scores":
             known = [tm.Popularity()]
         baselines = [one.fit(train) for one in known if one != recipe]
         compared = tm.compare([fitted, *baselines], valid)
+        checked = tm.reliability(fitted, valid) if liking else None
     if form is Form.JSON:
         show_json(
             {
@@ -144,12 +158,16 @@ def fit(
                 "audit": audit_as_plain(looked),
                 "history": as_plain(fitted.history),
                 "comparison": comparison_as_plain(compared) if compared else None,
+                "reliability": as_plain(checked) if checked else None,
             }
         )
     else:
         _show_curve(fitted.history)
         if compared:
             show(compared)
+            tell("")
+        if checked:
+            show(checked)
             tell("")
         _tell_next(fitted, out)
     if fitted.history.stopped == "interrupted":

@@ -52,7 +52,7 @@ def evaluate(
 
     Says which differ by more than luck. Give ratings the models were not trained on; those they
     were are counted and reported. For models that know how sure they are, also how many ratings
-    lie inside their intervals.
+    lie inside their intervals; for those fitted with --liking, how often what is to be liked is.
     """
     from tastemap.models.posterior import PosteriorModel
 
@@ -71,15 +71,24 @@ def evaluate(
         for name, model in compared.items()
         if isinstance(model.model, PosteriorModel) and test.explicit and form is not Form.CSV
     }
+    reliabilities = {
+        name: tm.reliability(model, test, name=name)
+        for name, model in compared.items()
+        if model.liking is not None and test.explicit and form is not Form.CSV
+    }
     if form is Form.JSON:
-        covered = {name: as_plain(one) for name, one in coverages.items()}
-        show_json({**comparison_as_plain(comparison), **({"coverage": covered} if covered else {})})
+        said = comparison_as_plain(comparison)
+        if coverages:
+            said["coverage"] = {name: as_plain(one) for name, one in coverages.items()}
+        if reliabilities:
+            said["reliability"] = {name: as_plain(one) for name, one in reliabilities.items()}
+        show_json(said)
         return
     if form is Form.TABLE and len(comparison) == 1:
         show(comparison.evaluations[0])
     else:
         show(comparison, form)
-    for one in coverages.values():
+    for one in (*coverages.values(), *reliabilities.values()):
         tell("")
         show(one)
 

@@ -86,12 +86,15 @@ class Recommended(Struct, kw_only=True):
         item: its id.
         title: its name.
         score: the predicted rating; of a model that ranks items, a number without a unit.
+        chance_liked: chance that the user likes the item if they rate it; null unless the model
+            learnt it and knows the user.
     """
 
     rank: int
     item: Id
     title: str
     score: float
+    chance_liked: float | None = None
 
 
 class Recommendations(Struct, kw_only=True):

@@ -14,6 +14,7 @@ from tastemap.arrays import Codes, Values
 from tastemap.data.catalog import Wanted
 from tastemap.data.vocabulary import UNKNOWN, Vocabulary
 from tastemap.errors import NotFittedFor
+from tastemap.liking import Rated
 from tastemap.models.fold_in import FoldedUser
 from tastemap.models.protocol import ListModel
 from tastemap.newcomers import Newcomers
@@ -187,19 +188,31 @@ class Service:
         allowed, filtered = ranking.allowed_items(self.ratings, include, exclude, min_ratings)
         scores, fell_back = self._scores(person)
         rated = np.zeros(len(person.items), np.int64), person.items
-        one = ranking.Scored([person.id], rated, scores[None], np.array([fell_back]))
+        who: Codes | FoldedUser | Rated = np.array([person.code], np.int32)
+        if person.code == UNKNOWN and len(person.items):
+            who = person.folded or Rated(person.items, person.values)
+        one = ranking.Scored([person.id], rated, scores[None], np.array([fell_back]), who)
         listed = ranking.recommendations(
             self.recommender, [one], n, allowed=allowed, filtered=filtered, seen=seen
         )
-        rows = zip(listed.ranks, listed.items, listed.titles, listed.scores.tolist(), strict=True)
+        chances = (
+            [None] * len(listed)
+            if fell_back or listed.chances is None
+            else (listed.chances.tolist())
+        )
+        rows = zip(
+            listed.ranks, listed.items, listed.titles, listed.scores.tolist(), chances, strict=True
+        )
         return schemas.Recommendations(
             model=self.name,
             user=person.id,
             made_from=("item bias" if self.rates else "popularity") if fell_back else "model",
             feedback=person.feedback if person.counted else 0,
             items=[
-                schemas.Recommended(rank=rank, item=item, title=title, score=score)
-                for rank, item, title, score in rows
+                schemas.Recommended(
+                    rank=rank, item=item, title=title, score=score, chance_liked=chance
+                )
+                for rank, item, title, score, chance in rows
             ],
             left_out={reason: count for reason, count in listed.filtered.items() if count},
             remarks=[*person.remarks, *listed.remarks],
