@@ -31,7 +31,8 @@ def test_chances_of_liking_stand_beside_the_scores(
 ) -> None:
     model = tm.Popularity(min_rating=4).fit(movielens).with_liking()
     model.save(tmp_path / "liked")
-    with TestClient(create_app(Settings(root=tmp_path, model="liked"))) as asking:
+    served = create_app(Settings(root=tmp_path, model="liked"))
+    with TestClient(served, base_url="http://localhost") as asking:
         rows = asking.get("/users/4/recommendations?n=3").json()["items"]
         nobody = asking.get("/users/999999/recommendations").json()["items"]
     expected = model.recommend(4, n=3).chances
