@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 import tastemap as tm
+from tastemap.cli.feedback import read_feedback
 from tastemap.cli.options import ModelFolder, ModelName, RatingsSource, Reading, Seed, spread
 from tastemap.cli.output import (
     AsJson,
@@ -95,6 +96,13 @@ def fit(
         float, typer.Option(min=0, help="Share of ratings kept back; 0 trains on everything.")
     ] = 0.2,
     seed: Seed = 42,
+    with_feedback: Annotated[
+        str | None,
+        typer.Option(
+            metavar="STORE",
+            help="Take in what users of a server said: its store, or an exported file.",
+        ),
+    ] = None,
     checkpoint: Annotated[
         Path | None,
         typer.Option(
@@ -115,7 +123,8 @@ def fit(
     chosen += ["days=true"] if days else []
     recipe = make_recipe(model, [*chosen, *(settings or [])], notebook=notebook)
     model_folder.check_free(out)  # before hours are spent on it
-    read = reading.read(ratings)
+    said = read_feedback(with_feedback) if with_feedback else None
+    read = reading.read(ratings, said)
     for note in read.notes:
         say(note)
     if liking and not read.explicit:

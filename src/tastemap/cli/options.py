@@ -16,6 +16,8 @@ import typer
 import tastemap as tm
 
 if TYPE_CHECKING:
+    import pyarrow as pa
+
     from tastemap.data.ratings import Ratings
 
 # Spelled out here, so that neither --help nor completion need load what they stand for.
@@ -129,9 +131,11 @@ class Reading:
     encoding: Annotated[str, _option("Encoding of text, such as latin-1.")] = "utf-8"
     folder: Annotated[Path | None, _option("Folder of downloaded data sets: data.")] = None
 
-    def read(self, source: str) -> Ratings:
-        """Read a file, or a data set where the name is no file's; and filter it."""
+    def read(self, source: str, feedback: pa.Table | None = None) -> Ratings:
+        """Read a file, or a data set where the name is no file's; put feedback to it; filter it."""
         ratings = self._read(source)
+        if feedback is not None:
+            ratings = ratings.with_feedback(feedback)
         if self.since is not None or self.before is not None:
             ratings = ratings.dated(since=self.since, before=self.before)
         if self.min_user_ratings > 1 or self.min_item_ratings > 1:

@@ -11,7 +11,7 @@ import typer
 from typer.core import TyperGroup
 
 import tastemap
-from tastemap.cli import ask, data, demo, fit, keys, measure, serve, share
+from tastemap.cli import ask, data, demo, feedback, fit, keys, measure, serve, share
 from tastemap.cli.output import COMMAND, fail, say, visible
 from tastemap.errors import TastemapError
 
@@ -89,6 +89,7 @@ for _verb in (
 ):
     app.command()(_verb)
 app.add_typer(keys.keys, name="keys")
+app.add_typer(feedback.feedback, name="feedback")
 
 
 class _Remarks(logging.Handler):

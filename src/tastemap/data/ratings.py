@@ -269,6 +269,25 @@ class Ratings:
         ratings, said = resolve(self, fitting_rule(rule, self.explicit))
         return replace(ratings, notes=(*self.notes, said))
 
+    def with_feedback(self, feedback: pa.Table) -> Ratings:
+        """With what users of a running server have said since: the ratings for the next training.
+
+        A rating of the feedback takes the place of an earlier one, or is added. A removal takes
+        the rating of a pair away. Who was forgotten is gone, with all earlier ratings and the id,
+        but for what they rated afterwards. ``notes`` say how many of each there were.
+
+        Args:
+            feedback: what `FeedbackStore.table` gives, or its exported file: columns ``user``,
+                ``item``, ``rating``, ``time`` and ``action``.
+
+        Raises:
+            DataError: it is no feedback, an id of it cannot be one of these ratings, it has
+                ratings and these are interactions, or nothing is left.
+        """
+        from tastemap.data.feedback import with_feedback
+
+        return with_feedback(self, feedback)
+
     def most_rated_items(self, n: int | None = None) -> Int64s:
         """Item codes by falling number of ratings; ties go to the smaller raw id."""
         return _most(self.item_counts, self.item_ids, n)

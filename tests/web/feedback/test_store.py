@@ -9,6 +9,7 @@ import time
 from concurrent.futures import Future, wait
 from pathlib import Path
 
+import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
@@ -20,7 +21,8 @@ from tastemap.errors import (
     StoreFullError,
 )
 from tastemap.web import FeedbackStore
-from tastemap.web.feedback.store import MAX_ID_BYTES, Counts, NewRating, StoredRating
+from tastemap.web.feedback.checks import MAX_ID_BYTES
+from tastemap.web.feedback.store import Counts, NewRating, StoredRating
 from tastemap.web.feedback.writer import Receipt
 
 
@@ -292,3 +294,25 @@ def test_a_folder_that_cannot_be_written_is_said(tmp_path: Path) -> None:
     with pytest.raises(StoreError, match=r"x\.db does not exist: there is no feedback"):
         FeedbackStore.open(tmp_path / "x.db", create=False)
     assert not list(tmp_path.iterdir())
+
+
+def test_an_exported_table_can_be_loaded_into_an_empty_store(
+    store: FeedbackStore, tmp_path: Path
+) -> None:
+    store.rate("ben", "heat", 4.5, at=1e9 + 0.25)
+    store.remove("anna", "alien")
+    store.forget("carl").result()
+    table = store.table()
+    with FeedbackStore.open(tmp_path / "other.db") as other:
+        twice = pa.concat_tables([table, table])
+        with pytest.raises(DataError, match="has a pair or a forgotten user twice"):
+            other.load(twice)
+        with pytest.raises(DataError, match="the user id '' cannot be stored"):
+            other.load(table.set_column(0, "user", pa.array([""] * 3)))
+        with pytest.raises(DataError, match="this is no feedback"):
+            other.load(table.drop_columns("time"))
+        assert other.counts() == Counts(0, 0, 0)
+        other.load(table)
+        assert other.table().equals(table)
+        with pytest.raises(StoreError, match=r"other\.db holds feedback already"):
+            other.load(table)

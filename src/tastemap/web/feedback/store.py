@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import json
-import math
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,17 +16,15 @@ import sqlalchemy as sa
 from sqlalchemy import exc
 
 from tastemap.errors import ConfigError, DataError, StoreError
+from tastemap.web.feedback import queries
+from tastemap.web.feedback.checks import checked_moment, checked_text, checked_value
 from tastemap.web.feedback.database import Database, connect
-from tastemap.web.feedback.tables import feedback, forgotten
+from tastemap.web.feedback.loading import load
 from tastemap.web.feedback.writer import Change, Receipt, Writer
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
-MAX_ID_BYTES = 1_000
-"""Of a user id, an item id or an idempotency key in UTF-8. An index of PostgreSQL holds two."""
-_LAST_MOMENT = 253_402_300_799  # the end of the year 9999
-_BATCH = 50_000
 _T = TypeVar("_T")
 
 
@@ -164,21 +161,37 @@ class FeedbackStore:
         now = time.time()
         rows = [
             (
-                _checked(one.user, "user id"),
-                _checked(one.item, "item id"),
-                _value(one.value),
-                now if one.at is None else _moment(one.at),
+                checked_text(one.user, "user id"),
+                checked_text(one.item, "item id"),
+                checked_value(one.value),
+                now if one.at is None else checked_moment(one.at),
             )
             for one in ratings
         ]
-        return self._put(Change(rows, None, now, _key(key), _content(key, "rate", ratings)))
+        return self._put(
+            Change(
+                rows,
+                None,
+                now,
+                key if key is None else checked_text(key, "idempotency key"),
+                _content(key, "rate", ratings),
+            )
+        )
 
     def remove(self, user: str, item: str, *, key: str | None = None) -> Future[Receipt]:
         """Remove a rating, also one in training, whether or not there is one. See `rate`."""
         now = time.time()
-        rows = [(_checked(user, "user id"), _checked(item, "item id"), None, now)]
+        rows = [(checked_text(user, "user id"), checked_text(item, "item id"), None, now)]
         content = _content(key, "remove", [(user, item)])
-        return self._put(Change(rows, None, now, _key(key), content))
+        return self._put(
+            Change(
+                rows,
+                None,
+                now,
+                key if key is None else checked_text(key, "idempotency key"),
+                content,
+            )
+        )
 
     def forget(self, user: str, *, key: str | None = None) -> Future[Receipt]:
         """Erase all that a user said, and let their ratings in training not count. See `rate`.
@@ -186,7 +199,13 @@ class FeedbackStore:
         The user's id is kept, so that the next training leaves their ratings out.
         """
         content = _content(key, "forget", [user])
-        change = Change([], _checked(user, "user id"), time.time(), _key(key), content)
+        change = Change(
+            [],
+            checked_text(user, "user id"),
+            time.time(),
+            key if key is None else checked_text(key, "idempotency key"),
+            content,
+        )
         return self._put(change)
 
     def _put(self, change: Change) -> Future[Receipt]:
@@ -202,9 +221,7 @@ class FeedbackStore:
         ratings: dict[str, StoredRating] = {}
         removed = set()
         is_forgotten = False
-        for item, value, at in self._read(
-            lambda connection: connection.execute(_OF_USER, {"user": user}).all()
-        ):
+        for item, value, at in self._read(lambda connection: queries.of_user(connection, user)):
             if item is None:
                 is_forgotten = True
             elif value is None:
@@ -219,7 +236,15 @@ class FeedbackStore:
         Raises:
             StoreError: it cannot be read.
         """
-        return Counts(*self._read(lambda connection: connection.execute(_COUNTS).one()))
+        return Counts(*self._read(queries.counts))
+
+    def newest(self, n: int, user: str | None = None) -> pa.Table:
+        """The last ``n`` things that were said, by one user or by all, newest first. See `table`.
+
+        Raises:
+            StoreError: it cannot be read.
+        """
+        return self._read(lambda connection: queries.newest(connection, n, user))
 
     def table(self) -> pa.Table:
         """All that is stored, as it counts now, sorted by user and item.
@@ -231,9 +256,7 @@ class FeedbackStore:
         Raises:
             StoreError: it cannot be read.
         """
-        import pyarrow as pa
-
-        return pa.Table.from_batches(self._batches(), _schema())
+        return self._read(queries.table)
 
     def export(self, path: str | Path) -> int:
         """Write `table` to a Parquet file, whole or not at all, and return its number of rows.
@@ -241,34 +264,37 @@ class FeedbackStore:
         Raises:
             StoreError: it cannot be read.
         """
-        import pyarrow.parquet as pq
+        return self._read(lambda connection: queries.export(connection, Path(path)))
 
-        path = Path(path)
-        part = path.with_name(f"{path.name}.part")
-        rows = 0
+    def load(self, table: pa.Table) -> None:
+        """Take in what another store exported; all of it or nothing.
+
+        Args:
+            table: what `table` gives, or its file.
+
+        Raises:
+            DataError: it is something else.
+            StoreError: there is feedback already, or it cannot be written.
+        """
         try:
-            with pq.ParquetWriter(part, _schema()) as file:
-                for batch in self._batches():
-                    file.write_batch(batch)
-                    rows += len(batch)
-            part.replace(path)
-        finally:
-            part.unlink(missing_ok=True)
-        return rows
-
-    def _batches(self) -> Iterator[pa.RecordBatch]:
-        import pyarrow as pa
-
-        schema = _schema()
-        try:
-            with self._database.engine.connect() as connection:
-                result = connection.execution_options(yield_per=_BATCH).execute(_ALL)
-                for rows in result.partitions():
-                    users, items, ratings, times, actions = zip(*rows, strict=True)
-                    micro = [round(at * 1e6) for at in times]
-                    yield pa.record_batch([users, items, ratings, micro, actions], schema=schema)
+            load(self._database, table)
         except exc.SQLAlchemyError as error:
             raise self._database.explain(error) from None
+
+    def ping(self) -> None:
+        """Return if it can be read and takes changes.
+
+        Raises:
+            StoreError: it cannot.
+        """
+        if not self._writer.is_alive:
+            raise StoreError(f"{self.name} is closed")
+        self._read(queries.ping)
+
+    def close(self) -> None:
+        """Write what waits, and let go of the database. Twice is as good as once."""
+        self._writer.close()
+        self._database.engine.dispose()
 
     def _read(self, ask: Callable[[sa.Connection], _T]) -> _T:
         # Twice, because connections of the pool may be to a server that was started anew since.
@@ -282,21 +308,6 @@ class FeedbackStore:
                     raise self._database.explain(error) from None
         raise AssertionError("unreachable")
 
-    def ping(self) -> None:
-        """Return if it can be read and takes changes.
-
-        Raises:
-            StoreError: it cannot.
-        """
-        if not self._writer.is_alive:
-            raise StoreError(f"{self.name} is closed")
-        self._read(lambda connection: connection.execute(sa.select(1)).one())
-
-    def close(self) -> None:
-        """Write what waits, and let go of the database. Twice is as good as once."""
-        self._writer.close()
-        self._database.engine.dispose()
-
     def __enter__(self) -> Self:
         return self
 
@@ -307,85 +318,6 @@ class FeedbackStore:
         traceback: TracebackType | None,
     ) -> None:
         self.close()
-
-
-_OF_USER = sa.union_all(
-    sa.select(feedback.c.item_id, feedback.c.rating, feedback.c.at).where(
-        feedback.c.user_id == sa.bindparam("user")
-    ),
-    sa.select(sa.null(), sa.null(), forgotten.c.at).where(
-        forgotten.c.user_id == sa.bindparam("user")
-    ),
-)
-_COUNTS = sa.select(
-    sa.select(sa.func.count(feedback.c.rating)).scalar_subquery(),
-    sa.select(sa.func.count()).where(feedback.c.rating.is_(None)).scalar_subquery(),
-    sa.select(sa.func.count()).select_from(forgotten).scalar_subquery(),
-)
-# One statement, so that it is one moment.
-_ALL = sa.union_all(
-    sa.select(
-        feedback.c.user_id,
-        feedback.c.item_id,
-        feedback.c.rating,
-        feedback.c.at,
-        sa.case((feedback.c.rating.is_(None), "remove"), else_="rate"),
-    ),
-    sa.select(
-        forgotten.c.user_id,
-        sa.cast(sa.null(), sa.Text),
-        sa.cast(sa.null(), sa.Double),
-        forgotten.c.at,
-        sa.literal("forget"),
-    ),
-).order_by("user_id", "item_id")
-
-
-def _schema() -> pa.Schema:
-    import pyarrow as pa
-
-    return pa.schema(
-        {
-            "user": pa.string(),
-            "item": pa.string(),
-            "rating": pa.float64(),
-            "time": pa.timestamp("us", tz="UTC"),
-            "action": pa.string(),
-        }
-    )
-
-
-def _checked(text: str, what: str) -> str:
-    if not isinstance(text, str) or not text:
-        raise DataError(f"the {what} {text!r} cannot be stored: it must be text, and not empty")
-    try:
-        size = len(text.encode())
-    except UnicodeEncodeError:
-        raise DataError(f"the {what} {text!r} cannot be stored: it is not valid Unicode") from None
-    if size > MAX_ID_BYTES:
-        raise DataError(
-            f"the {what} {text[:20]!r}... has {size:,} bytes: at most {MAX_ID_BYTES:,} can be "
-            "stored"
-        )
-    if "\0" in text:
-        raise DataError(f"the {what} {text!r} cannot be stored: it holds the character 0")
-    return text
-
-
-def _value(value: float) -> float:
-    if not math.isfinite(value):
-        raise DataError(f"the rating {value} cannot be stored: it must be a finite number")
-    return float(value)
-
-
-def _moment(at: float) -> float:
-    if not 0 <= at <= _LAST_MOMENT:
-        raise DataError(f"the time {at} cannot be stored: it must be seconds since 1970")
-    return float(at)
-
-
-def _key(key: str | None) -> str | None:
-    return None if key is None else _checked(key, "idempotency key")
 
 
 def _content(key: str | None, action: str, given: Sequence[object]) -> str:
