@@ -85,7 +85,7 @@ class Newcomers:
             noise_variance=self.noise_variance,
             prior=self.prior,
         )
-        return user if known.all() else replace(user, items=items, values=values)
+        return user if known.all() else replace(user, items=items, values=values, counted=known)
 
     def with_ratings(self, to: Recommender, new: object, seed: int) -> Recommender:
         """See `Recommender.with_ratings`."""

@@ -57,9 +57,9 @@ def predict(
     if isinstance(user, FoldedUser):
         check_own(to, user)
         users = [NEW] * len(items)
-        pairs = _newcomer(to, user, item_codes, times)
+        pairs = predict_newcomer(to, user, item_codes, times)
         if interval is not None:
-            sure = _newcomer_interval(to, user, item_codes, pairs, interval)
+            sure = newcomer_interval(to, user, item_codes, pairs, interval)
     else:
         user_codes = np.array([ratings.user_ids.code_or_unknown(one) for one in users], np.int32)
         pairs = predict_codes(to, user_codes, item_codes, times)
@@ -109,7 +109,7 @@ def predict_codes(
     return _clipped(to, unclipped, source, by_day)
 
 
-def _newcomer(
+def predict_newcomer(
     to: Recommender, user: FoldedUser, items: Codes, times: Int64s | None
 ) -> PairPredictions:
     """Predictions for somebody new, who has no code."""
@@ -157,7 +157,7 @@ def interval_codes(
     return _interval(to, level, *ends)
 
 
-def _newcomer_interval(
+def newcomer_interval(
     to: Recommender, user: FoldedUser, items: Codes, pairs: PairPredictions, level: float
 ) -> Interval:
     """How sure predictions for somebody new are: as sure as of users with as many ratings."""

@@ -5,7 +5,7 @@ import tastemap as tm
 
 def test_health_and_readiness(client: TestClient) -> None:
     assert client.get("/health").json() == {"status": "ok", "version": tm.__version__}
-    ready = {"status": "ready", "model": "biased", "feedback": True}
+    ready = {"status": "ready", "model": "biased"}
     assert client.get("/ready").json() == ready
 
 

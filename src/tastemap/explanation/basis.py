@@ -23,6 +23,7 @@ from __future__ import annotations
 
 import weakref
 from dataclasses import dataclass, replace
+from typing import NamedTuple, Self
 
 import numpy as np
 
@@ -99,8 +100,7 @@ def canonical_basis(model: Model, ratings: Ratings, ranked: Int64s) -> Basis:
             f"a {model.kind!r} model has no dot product of user and item factors, so no canonical "
             'components: ask for basis="notebook", or fit DotProduct or BiasedMF'
         )
-    users = model.user_factors[ratings.user_counts > 0].astype(np.float64)
-    items = model.item_factors[ranked].astype(np.float64)
+    users, items = _known_users(model, ratings), model.item_factors[ranked].astype(np.float64)
     user_centre, item_centre = _mean(users), _mean(items)
     r_user = np.asarray(np.linalg.qr(users - user_centre, mode="r"))
     r_item = np.asarray(np.linalg.qr(items - item_centre, mode="r"))
@@ -120,6 +120,29 @@ def canonical_basis(model: Model, ratings: Ratings, ranked: Int64s) -> Basis:
         share=s**2 / np.sum(s**2),
         spread=s / np.sqrt(max(1, len(users) * len(items))),
     )
+
+
+class Centres(NamedTuple):
+    """The average user and item of the standard basis, from which taste is told.
+
+    Attributes:
+        user: p̄, shape (k,).
+        item: q̄, shape (k,).
+    """
+
+    user: Float64s
+    item: Float64s
+
+    @classmethod
+    def of(cls, model: FactorModel, ratings: Ratings) -> Self:
+        """Those of `standard_basis`, without decomposing the model."""
+        ranked = most_rated_items(model, ratings, MOST_RATED)
+        items = model.item_factors[ranked].astype(np.float64)
+        return cls(_mean(_known_users(model, ratings)), _mean(items))
+
+
+def _known_users(model: FactorModel, ratings: Ratings) -> Float64s:
+    return model.user_factors[ratings.user_counts > 0].astype(np.float64)
 
 
 _REMEMBERED: weakref.WeakKeyDictionary[FactorModel, tuple[weakref.ref[Ratings], Int64s, Basis]]

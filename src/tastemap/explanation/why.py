@@ -129,7 +129,8 @@ def explain(model: Model, ratings: Ratings, user_code: int, item_code: int) -> E
     elif isinstance(model, FactorModel):
         parts, remarks = _factor_parts(model, ratings, user_code, item_code)
     else:
-        parts, remarks = _two_way_parts(model, ratings, user, item)
+        two_way = TwoWay(model, ratings)
+        (parts,), remarks = two_way.parts(user, item), two_way.remarks
     score = float(model.predict_pairs(user, item)[0])
     if isinstance(model, PosteriorModel) and model.thresholds is not None:
         parts[_STEPS] = score - float(model.predict_latent(user, item)[0])
@@ -213,34 +214,56 @@ def _factor_parts(
     return parts, remarks
 
 
-def _two_way_parts(
-    model: Model, ratings: Ratings, user: Codes, item: Codes
-) -> tuple[Parts, list[str]]:
-    users, all_users = _some(ratings.user_counts > 0, "explain/users")
-    items, all_items = _some(ratings.item_counts > 0, "explain/items")
+class TwoWay:
+    """The two-way decomposition of a model's predictions: see `explain`.
 
-    def mean_over(rows: Codes, columns: Codes) -> float:
+    Args:
+        model: any model.
+        ratings: the ratings it was trained on.
+    """
+
+    def __init__(self, model: Model, ratings: Ratings) -> None:
+        self._model = model
+        self._users, all_users = _some(ratings.user_counts > 0, "explain/users")
+        self._items, all_items = _some(ratings.item_counts > 0, "explain/items")
+        self.exact = all_users == len(self._users) and all_items == len(self._items)
+        self.mean = self._mean_over(self._users, self._items)
+        self.remarks = [
+            f"a {model.kind!r} model has no linear parts: these are means of its predictions"
+        ]
+        if not self.exact:
+            self.remarks.append(
+                f"means over a sample of {len(self._users):,} of {all_users:,} users and "
+                f"{len(self._items):,} of {all_items:,} items: each part is approximate, their "
+                "sum is exact"
+            )
+
+    def _mean_over(self, rows: Codes, columns: Codes) -> float:
         pairs = np.repeat(rows, len(columns)), np.tile(columns, len(rows))
-        return float(np.mean(model.predict_pairs(*pairs), dtype=np.float64))
+        return float(np.mean(self._model.predict_pairs(*pairs), dtype=np.float64))
 
-    mean = mean_over(users, items)
-    of_user, of_item = mean_over(user, items), mean_over(users, item)
-    pair = float(model.predict_pairs(user, item)[0])
-    exact = all_users == len(users) and all_items == len(items)
-    about = "" if exact else ", approximate"
-    parts = {
-        f"mean prediction{about}": mean,
-        f"this user{about}": of_user - mean,
-        f"this item{about}": of_item - mean,
-        f"this user with this item{about}": pair - of_user - of_item + mean,
-    }
-    remarks = [f"a {model.kind!r} model has no linear parts: these are means of its predictions"]
-    if not exact:
-        remarks.append(
-            f"means over a sample of {len(users):,} of {all_users:,} users and {len(items):,} of "
-            f"{all_items:,} items: each part is approximate, their sum is exact"
-        )
-    return parts, remarks
+    def parts(self, user: Codes, items: Codes) -> list[Parts]:
+        """The parts of one user's prediction for each of some items.
+
+        Args:
+            user: the code, shape (1,).
+            items: codes, shape (n,).
+        """
+        of_user = self._mean_over(user, self._items)
+        pairs = self._model.predict_pairs(np.repeat(user, len(items)), items)
+        about = "" if self.exact else ", approximate"
+        found = []
+        for item, pair in zip(items, pairs.tolist(), strict=True):
+            of_item = self._mean_over(self._users, np.array([item], np.int32))
+            found.append(
+                {
+                    f"mean prediction{about}": self.mean,
+                    f"this user{about}": of_user - self.mean,
+                    f"this item{about}": of_item - self.mean,
+                    f"this user with this item{about}": pair - of_user - of_item + self.mean,
+                }
+            )
+        return found
 
 
 def _some(known: np.ndarray, name: str) -> tuple[Codes, int]:

@@ -22,7 +22,7 @@ from typing import NamedTuple, Self
 
 import numpy as np
 
-from tastemap.arrays import AnyArray, Codes, Factors, Float64s, Values, frozen
+from tastemap.arrays import AnyArray, Codes, Factors, Float64s, Mask, Values, frozen
 from tastemap.errors import DataError, NotFittedFor
 from tastemap.models.factors import FactorModel
 
@@ -79,6 +79,7 @@ class FoldedUser:
         model: what the user was folded into; to another model they say nothing.
         items: codes of the items rated, shape (n,).
         values: the ratings, shape (n,).
+        counted: which of these the model knows the items of, so that they count, shape (n,).
         factors: p, shape (k,).
         bias: b, in units of the ratings.
         covariance: of factors and, last, the bias, shape (k + 1, k + 1).
@@ -88,6 +89,7 @@ class FoldedUser:
     model: FactorModel = field(repr=False)
     items: Codes
     values: Values
+    counted: Mask
     factors: Factors
     bias: float
     covariance: Float64s
@@ -97,6 +99,7 @@ class FoldedUser:
         object.__setattr__(self, "items", frozen(self.items, np.int32))
         for name in ("values", "factors"):
             object.__setattr__(self, name, frozen(getattr(self, name), np.float32))
+        object.__setattr__(self, "counted", frozen(self.counted, np.bool_))
         object.__setattr__(self, "covariance", frozen(self.covariance, np.float64))
 
     def __repr__(self) -> str:
@@ -161,6 +164,7 @@ def fold_in(
         model=model,
         items=items,
         values=values,
+        counted=np.ones(len(items), np.bool_),
         factors=x[:-1].astype(np.float32),
         bias=float(x[-1]),
         covariance=covariance,

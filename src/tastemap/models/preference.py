@@ -85,7 +85,13 @@ class PreferenceModel(FactorModel):
             Codes of the user's items and the part of each; they add up to the score, as far as
             the user's factors are the best for the items' factors.
         """
-        items, said = self.users.row(user)
+        return self._said(*self.users.row(user), item)
+
+    def contributions_new(self, items: Codes, values: Values, item: int) -> tuple[Codes, Values]:
+        """The same for somebody new, by codes of what they rated and the ratings: exact."""
+        return self._said(*self.users.signal.read(items, values), item)
+
+    def _said(self, items: Codes, said: Values, item: int) -> tuple[Codes, Values]:
         q = self.item_factors[items].astype(np.float64)
         along = np.linalg.solve(
             self._precision(q, said), self.item_factors[item].astype(np.float64)

@@ -113,7 +113,13 @@ class SimilarityModel:
         Returns:
             Codes of the user's items, and x_uj B_ji of each; they add up to the score.
         """
-        items, values = self.users.row(user)
+        return self._said(*self.users.row(user), item)
+
+    def contributions_new(self, items: Codes, values: Values, item: int) -> tuple[Codes, Values]:
+        """The same for somebody new, by codes of what they rated and the ratings."""
+        return self._said(*self.users.signal.read(items, values), item)
+
+    def _said(self, items: Codes, values: Values, item: int) -> tuple[Codes, Values]:
         if not isinstance(self.weights, CompressedRows):
             return items, values * self.weights[items, item]
         places, which = spans(self.weights.start, items)

@@ -9,20 +9,30 @@ from collections.abc import AsyncIterator
 
 from fastapi import FastAPI
 from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
 
 from tastemap.errors import TastemapError
 from tastemap.web import pages
 from tastemap.web.feedback.store import FeedbackStore
-from tastemap.web.operations import Operation
+from tastemap.web.openapi import document
+from tastemap.web.operations import Operation, encode, json_bytes
 from tastemap.web.problems import on_http_error
-from tastemap.web.routes import health, people
+from tastemap.web.routes import health, items, people, ratings, reading
 from tastemap.web.security import sign_in
 from tastemap.web.security.auth import Authenticator
 from tastemap.web.security.guard import Guard
 from tastemap.web.settings import Settings
 from tastemap.web.shelf import Shelf
 
-OPERATIONS: tuple[Operation, ...] = (*people.OPERATIONS, *health.OPERATIONS)
+OPERATIONS: tuple[Operation, ...] = (
+    *people.OPERATIONS,
+    *ratings.OPERATIONS,
+    *items.OPERATIONS,
+    *reading.OPERATIONS,
+    *health.OPERATIONS,
+)
 """Every operation of the API; those asked most often first."""
 
 _LOOK_EVERY = 0.5
@@ -52,6 +62,7 @@ def create_app(settings: Settings, store: FeedbackStore | None = None) -> FastAP
     )
     app.state.settings, app.state.store = settings, store
     app.router.routes.extend(operation.route() for operation in OPERATIONS)
+    app.router.routes.append(Route("/openapi.json", openapi))
     pages.mount(app)
     app.router.routes.extend(sign_in.routes(auth))
     app.add_middleware(
@@ -63,6 +74,11 @@ def create_app(settings: Settings, store: FeedbackStore | None = None) -> FastAP
         rate=settings.rate,
     )
     return app
+
+
+async def openapi(_: Request) -> Response:
+    """The documentation of the API for programs."""
+    return json_bytes(encode(document(OPERATIONS)))
 
 
 def app_from_env() -> FastAPI:

@@ -8,10 +8,12 @@ from __future__ import annotations
 
 import functools
 import re
+import time
 import typing
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import cached_property
 from typing import Any, TypeVar
 from urllib.parse import unquote
 
@@ -21,6 +23,7 @@ from starlette.responses import Response
 from starlette.routing import Match, Route
 from starlette.types import Receive, Scope, Send
 
+from tastemap.web.metrics import Meter
 from tastemap.web.problems import problem_of
 
 Handler = Callable[[Request], Awaitable[Response]]
@@ -51,6 +54,7 @@ class Operation:
         answer: what comes back.
         status: of an answer that is no problem.
         media_type: of the answer.
+        idempotent: whether it takes a header ``Idempotency-Key``.
         problems: statuses of the problems there may be, besides those of every operation.
     """
 
@@ -64,15 +68,22 @@ class Operation:
     answer: Any = None
     status: int = 200
     media_type: str = "application/json"
+    idempotent: bool = False
     problems: tuple[int, ...] = ()
+
+    @cached_property
+    def _meter(self) -> Meter:
+        return Meter(self.method, self.path)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""
+        began = time.perf_counter()
         try:
             response = await self.handler(Request(scope, receive))
         except Exception as error:
             response = problem_of(error, self.method)
         await response(scope, receive, send)
+        self._meter.count(response.status_code, time.perf_counter() - began)
 
     def route(self) -> Route:
         """The operation as a route of an application."""
@@ -126,18 +137,28 @@ def _lists_of(kind: type[msgspec.Struct]) -> frozenset[str]:
     return frozenset(name for name, hint in hints.items() if typing.get_origin(hint) is list)
 
 
-async def body_of(request: Request, kind: type[Asked]) -> Asked:
+async def body_of(request: Request, kind: Any) -> Any:
     """What a request sends.
 
     Raises:
         msgspec.DecodeError: it is no JSON, or not what is asked for.
     """
-    return msgspec.json.decode(await request.body(), type=kind)
+    return _decoder(kind).decode(await request.body())
+
+
+@functools.cache
+def _decoder(kind: Any) -> msgspec.json.Decoder[Any]:
+    return msgspec.json.Decoder(kind)
+
+
+encode = msgspec.json.Encoder().encode
 
 
 def answer(value: Any, status: int = 200, headers: dict[str, str] | None = None) -> Response:
     """An answer in JSON."""
-    return Response(encode(value), status, headers=headers, media_type="application/json")
+    return json_bytes(encode(value), headers, status)
 
 
-encode = msgspec.json.Encoder().encode
+def json_bytes(body: bytes, headers: dict[str, str] | None = None, status: int = 200) -> Response:
+    """An answer that is JSON already."""
+    return Response(body, status, headers=headers, media_type="application/json")

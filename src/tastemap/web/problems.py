@@ -22,6 +22,9 @@ _STATUS: tuple[tuple[type[Exception], int, str], ...] = (
     (errors.UnknownItemError, 404, "unknown-item"),
     (errors.NotFittedFor, 409, "not-fitted-for"),
     (errors.ModelFolderError, 409, "model-folder"),
+    (errors.StoreFullError, 503, "store-full"),
+    (errors.KeyReuseError, 422, "key-reuse"),
+    (errors.StoreError, 503, "store"),
     (errors.DataError, 422, "invalid"),
     (errors.ConfigError, 422, "invalid"),
     (msgspec.ValidationError, 422, "invalid"),
@@ -71,6 +74,9 @@ def problem_of(error: Exception, method: str = "GET") -> Response:
         return problem(error.status_code, detail, headers=headers)
     for kind, status, name in _STATUS:
         if isinstance(error, kind):
+            if status == 503:
+                _LOG.error("%s", error)
+                return problem(503, str(error), name, {"Retry-After": "1"})
             in_body = status == 404 and method not in ("GET", "HEAD", "DELETE")
             return problem(422 if in_body else status, str(error), name)
     _LOG.error("a request failed", exc_info=error)

@@ -3,55 +3,32 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cached_property, lru_cache
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from tastemap import ranking
-from tastemap.arrays import Codes, Values
-from tastemap.data.catalog import Wanted
-from tastemap.data.vocabulary import UNKNOWN, Vocabulary
-from tastemap.errors import NotFittedFor
+from tastemap import predicting, ranking
+from tastemap.arrays import Codes, Mask, Values
+from tastemap.data.vocabulary import UNKNOWN
+from tastemap.errors import DataError, NotFittedFor
 from tastemap.liking import Rated
+from tastemap.models import fold_in
 from tastemap.models.fold_in import FoldedUser
 from tastemap.models.protocol import ListModel
-from tastemap.newcomers import Newcomers
 from tastemap.recommender import Recommender
-from tastemap.web import schemas
-from tastemap.web.schemas import Id
+from tastemap.results import SOURCES, Interval, PairPredictions
+from tastemap.web.people import People, Person
+from tastemap.web.reading import Reading
+from tastemap.web.reasons import Explainer
+from tastemap.web.schemas import lists, ratings
+from tastemap.web.schemas.asked import Id
 
 if TYPE_CHECKING:
-    from tastemap.web.feedback.store import FeedbackStore, UserFeedback
+    from tastemap.web.feedback.store import FeedbackStore
 
-_INT64 = range(-(2**63), 2**63)
-
-
-@dataclass(frozen=True, eq=False, kw_only=True)
-class Person:
-    """A user as the service sees them now: training ratings, and what was posted since.
-
-    Attributes:
-        id: raw id; None for somebody who sent their ratings along.
-        code: of a user whose training ratings count as they are; otherwise -1.
-        items: codes of the items they rated, shape (n,).
-        values: the ratings, shape (n,).
-        folded: the user solved for from these ratings; None where the trained rows hold, or the
-            model cannot take in ratings.
-        feedback: how many posted ratings and removals there are.
-        counted: whether the answers count them.
-        remarks: what to know of these.
-    """
-
-    id: Id | None
-    code: int
-    items: Codes
-    values: Values
-    folded: FoldedUser | None = None
-    feedback: int = 0
-    counted: bool = True
-    remarks: list[str] = field(default_factory=list)
+_HEAVY = 1 << 21
+"""Multiplications in a list beyond which it is made beside the event loop: about a millisecond."""
 
 
 class Service:
@@ -61,161 +38,157 @@ class Service:
         recommender: the model.
         store: feedback of the users; None: there is none.
         name: of the model's folder.
+        kept: users that are remembered, with the answers they got.
     """
 
     def __init__(
-        self, recommender: Recommender, store: FeedbackStore | None = None, *, name: str = "model"
+        self,
+        recommender: Recommender,
+        store: FeedbackStore | None = None,
+        *,
+        name: str = "model",
+        kept: int = 20_000,
     ) -> None:
         self.recommender, self.store, self.name = recommender, store, name
         self.ratings, self.catalog = recommender.ratings, recommender.catalog
         self.rates = recommender.model.predicts == "ratings"
+        self.people = People(recommender, store, kept)
+        self._explainer = Explainer(recommender, self.people)
+        vectors = recommender.model.item_vectors()
+        width = 1 if vectors is None else vectors.shape[1]
+        self.is_heavy = self.ratings.n_items * width > _HEAVY
+        self._allowed = lru_cache(maxsize=256)(self._find_allowed)
+        self.reading = Reading(recommender, self.people, self._allowed, name)
 
     @cached_property
     def manifest(self) -> dict[str, Any]:
         """What the model is."""
         return self.recommender.manifest()
 
-    # Users
+    def warm_up(self) -> None:
+        """Work out what the first questions would wait for."""
+        person = self.people.person(self.ratings.user_ids.raw(0))
+        self.recommend(person, lists.ListOptions())
 
-    def user_id(self, text: Id) -> Id:
-        """A user id as the ratings have it; it may be one that nobody has.
+    # Lists and predictions
 
-        Raises:
-            UnknownUserError: it is of another type than all ids.
-        """
-        return _id_of(self.ratings.user_ids, text)
-
-    def item_id(self, text: Id) -> Id:
-        """An item id as the ratings have it; it may be one that no item has.
-
-        Raises:
-            UnknownItemError: it is of another type than all ids.
-        """
-        return _id_of(self.ratings.item_ids, text)
-
-    def person(self, user: Id) -> Person:
-        """A user by id, as they are now.
-
-        Raises:
-            UnknownUserError: the id is of another type than all ids.
-        """
-        raw = self.user_id(user)
-        code = self.ratings.user_ids.find(raw)
-        said = self.store.of_user(str(raw)) if self.store is not None else None
-        items, values = self._trained(code)
-        if said is None or not (said.ratings or said.removed or said.forgotten):
-            return Person(id=raw, code=code if len(items) else UNKNOWN, items=items, values=values)
-        return self._with_feedback(raw, code, items, values, said)
-
-    def newcomer(self, ratings: Sequence[tuple[Id, float]]) -> Person:
-        """Somebody without an id, by their ratings.
-
-        Raises:
-            UnknownItemError: an item is unknown.
-            DataError: an item is rated twice, or a rating is outside the scale.
-            NotFittedFor: the model cannot take in new users.
-        """
-        raise NotImplementedError
-
-    def _trained(self, code: int) -> tuple[Codes, Values]:
-        if code == UNKNOWN:
-            return np.zeros(0, np.int32), np.zeros(0, np.float32)
-        return self.ratings.by_user.row(code)
-
-    def _with_feedback(
-        self, raw: Id, code: int, items: Codes, values: Values, said: UserFeedback
-    ) -> Person:
-        """The user, posted ratings over those of training."""
-        now: dict[int, float] = {}
-        if not said.forgotten:
-            now = dict(zip(items.tolist(), values.tolist(), strict=True))
-        find = self.ratings.item_ids
-        for item in said.removed:
-            now.pop(find.find(find.parse(item)), None)
-        unknown = 0
-        for item, one in said.ratings.items():
-            of = find.find(find.parse(item))
-            unknown += of == UNKNOWN
-            if of != UNKNOWN:
-                now[of] = one.value
-        remarks = [f"{unknown} rated items are new to the model"] if unknown else []
-        rated = (
-            np.fromiter(now, np.int32, len(now)),
-            np.fromiter(now.values(), np.float32, len(now)),
-        )
-        some: dict[str, Any] = {
-            "id": raw,
-            "items": rated[0],
-            "values": rated[1],
-            "feedback": len(said.ratings) + len(said.removed),
-            "remarks": remarks,
-        }
-        if not now:
-            return Person(code=UNKNOWN, **some)
-        if not self.rates:
-            return Person(code=UNKNOWN, **some)
-        if self._newcomers is None:
-            why = "this model cannot take in new ratings: posted ones count from the next fit on"
-            some["remarks"] = [*remarks, why]
-            known = code if len(items) and not said.forgotten else UNKNOWN
-            return Person(code=known, counted=False, **some)
-        return Person(code=UNKNOWN, folded=self._newcomers.fold(self.recommender, *rated), **some)
-
-    @cached_property
-    def _newcomers(self) -> Newcomers | None:
-        try:
-            return Newcomers.of(self.recommender)
-        except NotFittedFor:
-            return None
-
-    # Lists
-
-    def recommend(
-        self,
-        person: Person,
-        n: int = 10,
-        *,
-        include: Wanted | None = None,
-        exclude: Wanted | None = None,
-        min_ratings: int = 1,
-        seen: bool = False,
-    ) -> schemas.Recommendations:
+    def recommend(self, person: Person, asked: lists.ListOptions) -> lists.Recommendations:
         """The items a user would rate highest, or take first.
 
         Raises:
             ConfigError: items have no such metadata.
+            NotFittedFor: an interval is asked for, and the model does not know how sure it is.
         """
-        allowed, filtered = ranking.allowed_items(self.ratings, include, exclude, min_ratings)
+        allowed, filtered = self._allowed(
+            tuple(asked.include), tuple(asked.exclude), asked.min_ratings
+        )
         scores, fell_back = self._scores(person)
         rated = np.zeros(len(person.items), np.int64), person.items
         who: Codes | FoldedUser | Rated = np.array([person.code], np.int32)
         if person.code == UNKNOWN and len(person.items):
             who = person.folded or Rated(person.items, person.values)
+        kept = scores.copy() if asked.why else scores
         one = ranking.Scored([person.id], rated, scores[None], np.array([fell_back]), who)
-        listed = ranking.recommendations(
-            self.recommender, [one], n, allowed=allowed, filtered=filtered, seen=seen
+        found = ranking.recommendations(
+            self.recommender, [one], asked.n, allowed=allowed, filtered=filtered, seen=asked.seen
         )
-        chances = (
-            [None] * len(listed)
-            if fell_back or listed.chances is None
-            else (listed.chances.tolist())
-        )
-        rows = zip(
-            listed.ranks, listed.items, listed.titles, listed.scores.tolist(), chances, strict=True
-        )
-        return schemas.Recommendations(
+        codes = self.ratings.item_ids.codes(found.items)
+        rows = [
+            lists.Recommended(rank=rank, item=item, title=title, score=score)
+            for rank, item, title, score in zip(
+                found.ranks, found.items, found.titles, found.scores.tolist(), strict=True
+            )
+        ]
+        if found.chances is not None and not fell_back:
+            for row, chance in zip(rows, found.chances.tolist(), strict=True):
+                row.chance_liked = chance
+        if asked.interval is not None:
+            _, sure = self._predicted(person, codes, asked.interval)
+            assert sure is not None  # noqa: S101  # asked for
+            for row, low, high in zip(rows, *_ends(sure), strict=True):
+                row.low, row.high = low, high
+        if asked.why:
+            told = self._explainer.reasons(person, codes, kept[codes], fell_back, asked.why)
+            for row, reasons in zip(rows, told, strict=True):
+                row.reasons = reasons
+        return lists.Recommendations(
             model=self.name,
             user=person.id,
             made_from=("item bias" if self.rates else "popularity") if fell_back else "model",
-            feedback=person.feedback if person.counted else 0,
-            items=[
-                schemas.Recommended(
-                    rank=rank, item=item, title=title, score=score, chance_liked=chance
-                )
-                for rank, item, title, score, chance in rows
+            feedback=person.feedback,
+            items=rows,
+            left_out={reason: count for reason, count in found.filtered.items() if count},
+            remarks=[*person.remarks, *found.remarks],
+        )
+
+    def predict(
+        self,
+        person: Person,
+        wanted: Sequence[Id],
+        interval: float | None = None,
+        why: int | None = None,
+    ) -> list[lists.Predicted]:
+        """What a user would rate items.
+
+        Args:
+            person: the user.
+            wanted: item ids; one that no item has falls back to what is known of the user.
+            interval: also the interval that holds the rating with this chance.
+            why: how many of the user's ratings to name as reasons; None: give no reasons.
+
+        Raises:
+            UnknownItemError: an id is of another type than all ids.
+            NotFittedFor: the model predicts no ratings, or does not know how sure it is.
+        """
+        ids = [self.people.item_id(one) for one in wanted]
+        codes = self.ratings.item_ids.codes(ids)
+        pairs, sure = self._predicted(person, codes, interval)
+        rows = [
+            lists.Predicted(
+                user=person.id,
+                item=item,
+                title=None if code == UNKNOWN else self.catalog.title(code),
+                prediction=value,
+                made_from=SOURCES[source],
+            )
+            for item, code, value, source in zip(
+                ids, codes, pairs.values.tolist(), pairs.source.tolist(), strict=True
+            )
+        ]
+        if sure is not None:
+            for row, low, high in zip(rows, *_ends(sure), strict=True):
+                row.low, row.high = low, high
+        if why is not None:
+            own = np.flatnonzero(pairs.source == 0)
+            told = self._explainer.reasons(person, codes[own], pairs.unclipped[own], False, why)
+            for at, reasons in zip(own.tolist(), told, strict=True):
+                rows[at].reasons = reasons
+        return rows
+
+    def next_questions(self, asked: lists.QuestionOptions) -> lists.Questions:
+        """What to ask a newcomer.
+
+        Raises:
+            UnknownItemError: there is no such item.
+            DataError: a rating is outside the scale.
+            NotFittedFor: the model cannot fold in new users.
+        """
+        person = self.people.newcomer([(one.item, one.rating) for one in asked.ratings])
+        if person.folded is None:
+            raise NotFittedFor(
+                f"a {self.recommender.recipe.name} model knows no questions: serve BayesianMF"
+            )
+        chance = self.ratings.item_counts / float(np.count_nonzero(self.ratings.user_counts))
+        known = chance.copy()
+        known[[self.people.item_code(one) for one in asked.skip]] = 0
+        codes = fold_in.ask_next(person.folded, known, asked.n)
+        raw, title = self.ratings.item_ids.raw, self.catalog.title
+        return lists.Questions(
+            model=self.name,
+            questions=[
+                lists.Question(item=raw(one), title=title(one), chance_known=float(chance[one]))
+                for one in codes.tolist()
             ],
-            left_out={reason: count for reason, count in listed.filtered.items() if count},
-            remarks=[*person.remarks, *listed.remarks],
         )
 
     def _scores(self, person: Person) -> tuple[Values, bool]:
@@ -223,7 +196,8 @@ class Service:
         if person.folded is not None:
             return person.folded.predict(), False
         model = self.recommender.model
-        if person.code == UNKNOWN and len(person.items) and isinstance(model, ListModel):
+        if person.code == UNKNOWN and len(person.items) and not self.rates:
+            assert isinstance(model, ListModel)  # noqa: S101  # what predicts scores is one
             found = model.predict_new(person.items, person.values)
             if found.any():
                 return np.array(found, np.float32), False
@@ -231,11 +205,102 @@ class Service:
         scores, cold = ranking.score_codes(self.recommender, np.array([person.code], np.int32))
         return scores[0], bool(cold[0])
 
+    def _predicted(
+        self, person: Person, codes: Codes, interval: float | None
+    ) -> tuple[PairPredictions, Interval | None]:
+        by, sure = self.recommender, None
+        if person.folded is not None:
+            pairs = predicting.predict_newcomer(by, person.folded, codes, None)
+            if interval is not None:
+                sure = predicting.newcomer_interval(by, person.folded, codes, pairs, interval)
+            return pairs, sure
+        users = np.full(len(codes), person.code, np.int32)
+        pairs = by.predict_codes(users, codes)
+        if interval is not None:
+            sure = by.interval_codes(users, codes, pairs, interval)
+        return pairs, sure
 
-def _id_of(vocabulary: Vocabulary, text: Id) -> Id:
-    raw = vocabulary.parse(text) if isinstance(text, str) else text
-    if isinstance(raw, int) and not vocabulary.holds_integers:
-        raw = str(raw)
-    if not vocabulary.is_of_type(raw) or (isinstance(raw, int) and raw not in _INT64):
-        raise vocabulary.unknown(raw)
-    return raw
+    def _find_allowed(
+        self, include: tuple[str, ...], exclude: tuple[str, ...], min_ratings: int
+    ) -> tuple[Mask, dict[str, int]]:
+        catalog = self.catalog
+        return ranking.allowed_items(
+            self.ratings, catalog.wanted(include), catalog.wanted(exclude), min_ratings
+        )
+
+    # Ratings of users
+
+    def check_rating(self, given: ratings.NewRating) -> tuple[str, str, bool]:
+        """A rating to be stored: the ids as the store has them, and whether it counts at once.
+
+        Raises:
+            UnknownUserError, UnknownItemError: an id is of another type than all ids.
+            DataError: the rating is not on the scale.
+        """
+        user, item = self.people.user_id(given.user), self.people.item_id(given.item)
+        low, high = self.ratings.scale
+        if not low <= given.rating <= high:  # nor NaN
+            raise DataError(
+                f"the rating {given.rating:g} of {item!r} is not on the scale of the training "
+                f"ratings, {low:g} to {high:g}"
+            )
+        return str(user), str(item), self.ratings.item_ids.find(item) != UNKNOWN
+
+    def ratings_of(self, user: Id) -> ratings.UserRatings:
+        """All ratings of a user that count."""
+        held = self.export(user)
+        posted = {one.item for one in held.feedback}
+        gone = posted.union(held.removed)
+        before = [] if held.forgotten else [one for one in held.training if one.item not in gone]
+        return ratings.UserRatings(
+            user=held.user, ratings=[*before, *held.feedback], removed=held.removed
+        )
+
+    def export(self, user: Id) -> ratings.Export:
+        """Everything that is held of a user."""
+        raw = self.people.user_id(user)
+        code = self.ratings.user_ids.find(raw)
+        said = self.store.of_user(str(raw)) if self.store is not None else None
+        parse, users = self.ratings.item_ids.parse, self.ratings.user_catalog
+        metadata = users.take([code]).to_pylist()[0] if users and code != UNKNOWN else {}
+        return ratings.Export(
+            user=raw,
+            training=self._trained_ratings(code),
+            metadata=metadata,
+            feedback=[
+                self._rating(parse(item), one.value, "feedback", one.time)
+                for item, one in (said.ratings.items() if said else ())
+            ],
+            removed=[parse(item) for item in sorted(said.removed)] if said else [],
+            forgotten=said.forgotten if said else False,
+        )
+
+    def _trained_ratings(self, code: int) -> list[ratings.UserRating]:
+        of = self.ratings
+        rows: list[int] = np.flatnonzero(of.users == code).tolist()  # none for UNKNOWN
+        times = of.times
+        return [
+            self._rating(
+                of.item_ids.raw(of.items[row]),
+                float(of.values[row]),
+                "training",
+                None if times is None else float(times[row]),
+            )
+            for row in rows
+        ]
+
+    def _rating(
+        self, item: Id, value: float, source: str, time: float | None
+    ) -> ratings.UserRating:
+        code = self.ratings.item_ids.find(item)
+        title = str(item) if code == UNKNOWN else self.catalog.title(code)
+        return ratings.UserRating(item=item, title=title, rating=value, source=source, time=time)
+
+
+def _ends(sure: Interval) -> tuple[list[float | None], list[float | None]]:
+    """Lower and upper ends; None where the model does not say."""
+    low, high = (
+        [None if value != value else value for value in end.tolist()]
+        for end in (sure.low, sure.high)
+    )
+    return low, high

@@ -13,7 +13,7 @@ from tastemap.web.pages import asking
 from tastemap.web.pages.charts import Axis
 from tastemap.web.pages.recommended import recommended
 from tastemap.web.pages.visit import Visit, not_found, page
-from tastemap.web.service import Person
+from tastemap.web.people import Person
 
 _RECOMMENDED = 12
 _ROWS = 25
@@ -48,7 +48,7 @@ def user(visit: Visit) -> Response:
 
 def known(visit: Visit, text: str) -> Person:
     """The person with this id; where nobody has it, a page says so instead."""
-    person = visit.service.person(text)
+    person = visit.service.people.person(text)
     there = visit.reading.ratings.user_ids.find(person.id) != UNKNOWN
     if not there and not person.feedback:
         not_found(f"No user has the id {text}.")

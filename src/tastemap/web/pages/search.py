@@ -52,7 +52,7 @@ def _near(visit: Visit, text: str) -> list[tuple[object, str]]:
 def _user(visit: Visit, text: str) -> object | None:
     """The user with this id, if there is one."""
     try:
-        raw = visit.service.user_id(text) if text else None
+        raw = visit.service.people.user_id(text) if text else None
     except UnknownIdError:
         return None
     known = raw is not None and visit.reading.ratings.user_ids.find(raw) != UNKNOWN

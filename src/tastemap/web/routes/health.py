@@ -1,4 +1,4 @@
-"""Whether the service is up, and what it serves."""
+"""Whether the service is up, what it serves, and how much it does."""
 
 from __future__ import annotations
 
@@ -8,32 +8,36 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 import tastemap
-from tastemap.web import schemas
+from tastemap.errors import StoreError
+from tastemap.web import metrics
 from tastemap.web.operations import Access, Operation, answer
 from tastemap.web.problems import problem
+from tastemap.web.schemas import admin
 
 
 async def health(_: Request) -> Response:
     """Answers as long as the process runs; says nothing of models or databases."""
-    return answer(schemas.Health(status="ok", version=tastemap.__version__))
+    return answer(admin.Health(status="ok", version=tastemap.__version__))
 
 
 async def ready(request: Request) -> Response:
-    """Whether the model is loaded and feedback can be read."""
-    state = request.app.state
-    if state.store is not None:
-        try:
-            await asyncio.to_thread(state.store.ping)
-        except Exception as error:
-            return problem(503, f"feedback cannot be read: {error}", "not-ready")
-    name = state.shelf.live.name
-    return answer(schemas.Ready(status="ready", model=name, feedback=state.store is not None))
+    """Whether the model is loaded, and feedback can be read and stored."""
+    try:
+        await asyncio.to_thread(request.app.state.store.ping)
+    except StoreError as error:
+        return problem(503, str(error), "not-ready")
+    return answer(admin.Ready(status="ready", model=request.app.state.shelf.live.name))
+
+
+async def measured(_: Request) -> Response:
+    """Counts and durations of requests, of all processes together, for Prometheus."""
+    return Response(metrics.written(), media_type=metrics.MEDIA_TYPE)
 
 
 async def model(request: Request) -> Response:
     """The manifest of the live model."""
     service = request.app.state.shelf.live
-    return answer(schemas.ModelInfo(name=service.name, manifest=service.manifest))
+    return answer(admin.ModelInfo(name=service.name, manifest=service.manifest))
 
 
 OPERATIONS = (
@@ -43,7 +47,7 @@ OPERATIONS = (
         handler=health,
         summary="Whether the process runs",
         access=Access.OPEN,
-        answer=schemas.Health,
+        answer=admin.Health,
     ),
     Operation(
         method="GET",
@@ -51,14 +55,22 @@ OPERATIONS = (
         handler=ready,
         summary="Whether the service can answer",
         access=Access.OPEN,
-        answer=schemas.Ready,
+        answer=admin.Ready,
         problems=(503,),
+    ),
+    Operation(
+        method="GET",
+        path="/metrics",
+        handler=measured,
+        summary="Measurements for Prometheus",
+        answer=str,
+        media_type="text/plain",
     ),
     Operation(
         method="GET",
         path="/model",
         handler=model,
         summary="The live model",
-        answer=schemas.ModelInfo,
+        answer=admin.ModelInfo,
     ),
 )

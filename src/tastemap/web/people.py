@@ -1,0 +1,248 @@
+"""Users as they are now: what they rated in training, and what they have said since."""
+
+from __future__ import annotations
+
+import threading
+from collections import OrderedDict
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from tastemap import newcomers
+from tastemap.arrays import Codes, Values
+from tastemap.data.vocabulary import UNKNOWN, Vocabulary
+from tastemap.errors import DataError, NotFittedFor, UnknownItemError, UnknownUserError
+from tastemap.models.fold_in import FoldedUser
+from tastemap.newcomers import Newcomers
+from tastemap.recommender import Recommender
+from tastemap.web.schemas.asked import Id
+
+if TYPE_CHECKING:
+    from tastemap.web.feedback.store import FeedbackStore, UserFeedback
+
+_INT64 = range(-(2**63), 2**63)
+_ANSWERS = 8
+"""Answers kept for one user: to as many different questions."""
+
+
+@dataclass(eq=False, kw_only=True)
+class Person:
+    """A user as the service sees them now.
+
+    Attributes:
+        id: raw id; None for somebody who sent their ratings along.
+        code: of a user whose training ratings count as they are; otherwise -1.
+        items: codes of the items they rated, shape (n,).
+        values: the ratings, shape (n,).
+        folded: the user solved for from these ratings; None where the rows of training hold, or
+            the model cannot take in ratings.
+        said: what was posted.
+        counted: whether the answers count that.
+        remarks: what to know of it.
+    """
+
+    id: Id | None
+    code: int
+    items: Codes
+    values: Values
+    folded: FoldedUser | None = None
+    said: UserFeedback | None = None
+    counted: bool = True
+    remarks: tuple[str, ...] = ()
+    _answers: dict[bytes, bytes] = field(default_factory=dict)
+
+    @property
+    def feedback(self) -> int:
+        """How many posted ratings and removals the answers count."""
+        if self.said is None or not self.counted:
+            return 0
+        return len(self.said.ratings) + len(self.said.removed)
+
+    def answer(self, question: bytes) -> bytes | None:
+        """The answer given before; it holds as long as this is the user as they are now."""
+        return self._answers.get(question)
+
+    def remember(self, question: bytes, answer: bytes) -> None:
+        """Keep an answer."""
+        if len(self._answers) >= _ANSWERS:
+            self._answers.clear()
+        self._answers[question] = answer
+
+
+class People:
+    """Finds users.
+
+    Args:
+        recommender: the model they are users of.
+        store: what they said since; None: nothing.
+        kept: users that are remembered, with the answers they got.
+    """
+
+    def __init__(
+        self, recommender: Recommender, store: FeedbackStore | None, kept: int = 20_000
+    ) -> None:
+        self._recommender, self._store = recommender, store
+        self._ratings = recommender.ratings
+        self._recent: OrderedDict[str, Person] = OrderedDict()
+        self._kept, self._lock = kept, threading.Lock()
+
+    @cached_property
+    def newcomers(self) -> Newcomers | None:
+        """What the model expects of somebody new; None: it cannot fold anybody in."""
+        try:
+            return Newcomers.of(self._recommender)
+        except NotFittedFor:
+            return None
+
+    def user_id(self, given: Id) -> Id:
+        """A user id as the ratings have it; it may be one that nobody has.
+
+        Raises:
+            UnknownUserError: it is of another type than all ids.
+        """
+        raw = _in_type(self._ratings.user_ids, given)
+        if raw is None:
+            raise UnknownUserError(f"user ids are whole numbers here, not {given!r}")
+        return raw
+
+    def item_id(self, given: Id) -> Id:
+        """An item id as the ratings have it; it may be one that no item has.
+
+        Raises:
+            UnknownItemError: it is of another type than all ids.
+        """
+        raw = _in_type(self._ratings.item_ids, given)
+        if raw is None:
+            raise UnknownItemError(f"item ids are whole numbers here, not {given!r}")
+        return raw
+
+    def item_code(self, given: Id) -> int:
+        """The code of an item.
+
+        Raises:
+            UnknownItemError: there is no such item.
+        """
+        code = self._ratings.item_ids.find(self.item_id(given))
+        if code == UNKNOWN:
+            raise UnknownItemError(f"there is no item {given!r}: look for it with /items?search=")
+        return code
+
+    def person(self, user: Id) -> Person:
+        """A user by id, as they are now; one that nobody has is a user without ratings.
+
+        Raises:
+            UnknownUserError: the id is of another type than all ids.
+            StoreError: what they said cannot be read.
+        """
+        raw = self.user_id(user)
+        key = str(raw)
+        said = self._store.of_user(key) if self._store is not None else None
+        before = self._recent.get(key)
+        if before is not None and before.said == said:
+            return before
+        person = self._found(raw, said)
+        with self._lock:
+            self._recent[key] = person
+            self._recent.move_to_end(key)
+            while len(self._recent) > self._kept:
+                self._recent.popitem(last=False)
+        return person
+
+    def newcomer(self, ratings: Sequence[tuple[Id, float]]) -> Person:
+        """Somebody without an id, by their ratings.
+
+        Raises:
+            UnknownItemError: there is no such item.
+            DataError: an item is rated twice, or a rating is outside the scale.
+            NotFittedFor: the model cannot take in new users.
+        """
+        by_id: dict[Id, float] = {}
+        for item, value in ratings:
+            raw = self._ratings.item_ids.raw(self.item_code(item))
+            if raw in by_id:
+                raise DataError(f"item {raw!r} is rated twice: rate it once")
+            by_id[raw] = value
+        items, values = newcomers.read(self._recommender, by_id)
+        one = Person(id=None, code=UNKNOWN, items=items, values=values)
+        if self._recommender.model.predicts == "ratings":
+            if self.newcomers is None:
+                Newcomers.of(self._recommender)  # raises
+            else:
+                one.folded = self.newcomers.fold(self._recommender, items, values)
+        return one
+
+    def trained(self, code: int) -> tuple[Codes, Values]:
+        """What a user rated in training: codes of items, and ratings."""
+        if code == UNKNOWN:
+            return np.zeros(0, np.int32), np.zeros(0, np.float32)
+        return self._ratings.by_user.row(code)
+
+    def training_folded(self, person: Person) -> FoldedUser | None:
+        """A user of training solved for from their ratings alone, for reasons."""
+        if self.newcomers is None:
+            return None
+        return self.newcomers.fold(self._recommender, *once(person.items, person.values))
+
+    def _found(self, raw: Id, said: UserFeedback | None) -> Person:
+        """The user, posted ratings over those of training."""
+        code = self._ratings.user_ids.find(raw)
+        items, values = self.trained(code)
+        if not len(items):
+            code = UNKNOWN
+        trained = dict(zip(items.tolist(), values.tolist(), strict=True))
+        now, unknown = trained, 0
+        if said is not None:
+            now, unknown = self._overlaid({} if said.forgotten else trained, said)
+        remarks = (f"{unknown} rated items are new to the model",) if unknown else ()
+        if now == trained:
+            return Person(id=raw, code=code, items=items, values=values, said=said, remarks=remarks)
+        codes = np.fromiter(now, np.int32, len(now))
+        some: dict[str, Any] = {
+            "id": raw,
+            "items": codes,
+            "values": np.fromiter(now.values(), np.float32, len(now)),
+            "said": said,
+        }
+        if not now or self._recommender.model.predicts == "scores":
+            return Person(code=UNKNOWN, remarks=remarks, **some)
+        if self.newcomers is None:
+            forgotten = said is not None and said.forgotten
+            why = "this model cannot take in ratings: what was posted counts from the next fit on"
+            known = UNKNOWN if forgotten else code
+            return Person(code=known, counted=False, remarks=(*remarks, why), **some)
+        folded = self.newcomers.fold(self._recommender, codes, some["values"])
+        return Person(code=UNKNOWN, folded=folded, remarks=remarks, **some)
+
+    def _overlaid(
+        self, before: dict[int, float], said: UserFeedback
+    ) -> tuple[dict[int, float], int]:
+        """Ratings with what was said over them, and how many are of items nobody knows."""
+        now, unknown, ids = dict(before), 0, self._ratings.item_ids
+        for item in said.removed:
+            now.pop(ids.find(ids.parse(item)), None)
+        for item, one in said.ratings.items():
+            code = ids.find(ids.parse(item))
+            if code == UNKNOWN:
+                unknown += 1
+            else:
+                now[code] = float(np.float32(one.value))
+        return now, unknown
+
+
+def once(items: Codes, values: Values) -> tuple[Codes, Values]:
+    """One rating an item, the last."""
+    last = dict(zip(items.tolist(), values.tolist(), strict=True))
+    if len(last) == len(items):
+        return items, values
+    return np.fromiter(last, np.int32, len(last)), np.fromiter(last.values(), np.float32, len(last))
+
+
+def _in_type(vocabulary: Vocabulary, given: Id) -> Id | None:
+    """An id in the type of all ids; None: it cannot be one."""
+    if not vocabulary.holds_integers:
+        return str(given)
+    raw = vocabulary.parse(given) if isinstance(given, str) else given
+    return raw if isinstance(raw, int) and raw in _INT64 else None
