@@ -10,8 +10,8 @@ from tastemap.data.vocabulary import UNKNOWN
 from tastemap.models.posterior import PosteriorModel
 from tastemap.web.pages.charts import Axis, bar
 from tastemap.web.pages.visit import Visit
-from tastemap.web.schemas.lists import ListOptions
 from tastemap.web.people import Person
+from tastemap.web.schemas.lists import ListOptions
 
 LEVEL = 0.8
 """Share of ratings that the intervals on pages are to hold."""
@@ -25,9 +25,7 @@ def recommended(visit: Visit, person: Person, n: int) -> dict[str, Any]:
         person: for whom.
         n: how many items.
     """
-    found = visit.service.recommend(
-        person, ListOptions(n=n, min_ratings=_fewest(visit), why=0)
-    )
+    found = visit.service.recommend(person, ListOptions(n=n, min_ratings=_fewest(visit), why=0))
     ratings, reading = visit.reading.ratings, visit.reading
     codes = np.array([ratings.item_ids.find(one.item) for one in found.items], np.int32)
     sure = _intervals(visit, person, codes) if found.made_from == "model" else None
