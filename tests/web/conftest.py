@@ -54,7 +54,9 @@ def serve(models: Path, tmp_path: Path) -> Iterator[Serve]:
 
         def served(model: str = "biased", root: Path = models) -> TestClient:
             settings = Settings(root=root, model=model, database=str(tmp_path / "feedback.sqlite"))
-            return stack.enter_context(TestClient(create_app(settings), base_url="http://localhost"))
+            return stack.enter_context(
+                TestClient(create_app(settings), base_url="http://localhost")
+            )
 
         yield served
 

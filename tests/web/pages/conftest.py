@@ -28,5 +28,5 @@ def client(models: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[T
     """Asks the model of factors; for tests that store nothing."""
     database = tmp_path_factory.mktemp("feedback") / "feedback.sqlite"
     settings = Settings(root=models, model="biased", database=str(database))
-    with TestClient(create_app(settings)) as asking:
+    with TestClient(create_app(settings), base_url="http://localhost") as asking:
         yield asking
