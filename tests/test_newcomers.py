@@ -120,9 +120,12 @@ def folded_errors(
     "recipe",
     [
         tm.BayesianMF(factors=8, sweeps=100, burn_in=30, draws=20, calibration=0),
+        tm.BayesianMF(
+            factors=8, sweeps=100, burn_in=30, draws=20, calibration=0, likelihood="ordinal"
+        ),
         tm.BiasedMF(solver="als", factors=16),
     ],
-    ids=["bayesian", "als"],
+    ids=["bayesian", "ordinal", "als"],
 )
 def test_folding_in_predicts_as_well_as_training_again(
     notebook_split: Split, recipe: tm.BayesianMF | tm.BiasedMF
@@ -170,9 +173,10 @@ def test_intervals_of_newcomers_hold_about_what_they_say(notebook_split: Split) 
     "recipe",
     [
         tm.BayesianMF(factors=8, sweeps=80, burn_in=20, draws=16),
+        tm.BayesianMF(factors=8, sweeps=80, burn_in=20, draws=16, likelihood="ordinal"),
         tm.BiasedMF(solver="als", factors=16),
     ],
-    ids=["bayesian", "als"],
+    ids=["bayesian", "ordinal", "als"],
 )
 def test_new_ratings_bring_a_model_close_to_training_again(
     notebook_split: Split, recipe: tm.BayesianMF | tm.BiasedMF

@@ -18,6 +18,7 @@ from tastemap.models.factors import FactorModel
 from tastemap.models.fold_in import FoldedUser, Prior, users_of
 from tastemap.models.posterior import PosteriorModel
 from tastemap.models.protocol import ListModel
+from tastemap.models.thresholds import Thresholds
 from tastemap.models.updating import updated
 from tastemap.randomness import stream
 from tastemap.results import Questions
@@ -62,11 +63,6 @@ class Newcomers:
                     else "fit BayesianMF or BiasedMF, or train again"
                 )
             )
-        if isinstance(model, PosteriorModel) and model.thresholds is not None:
-            raise NotFittedFor(
-                "a model with an ordinal likelihood cannot take in new users or ratings: fit "
-                'BayesianMF(likelihood="normal"), or train again'
-            )
         users = users_of(model)[to.ratings.user_counts > 0]
         return cls(model=model, prior=Prior.of(users), noise_variance=_noise(model, to.ratings))
 
@@ -84,6 +80,7 @@ class Newcomers:
             values[known],
             noise_variance=self.noise_variance,
             prior=self.prior,
+            thresholds=_thresholds(self.model),
         )
         return user if known.all() else replace(user, items=items, values=values, counted=known)
 
@@ -98,6 +95,10 @@ class Newcomers:
             fallback=BiasesOnly().solve(joined.ratings),
             evaluation=None,
         )
+
+
+def _thresholds(model: FactorModel) -> Thresholds | None:
+    return model.thresholds if isinstance(model, PosteriorModel) else None
 
 
 def scores(

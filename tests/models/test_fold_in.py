@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from statistics import NormalDist
+
 import numpy as np
 import pytest
 
@@ -9,6 +11,7 @@ from tastemap.errors import DataError, NotFittedFor
 from tastemap.models.factors import FactorModel
 from tastemap.models.fold_in import FoldedUser, Prior, ask_next, users_of
 from tastemap.models.fold_in import fold_in as solve
+from tastemap.models.thresholds import Thresholds
 
 
 def make_model(n_users: int = 40, n_items: int = 30, k: int = 3, seed: int = 0) -> FactorModel:
@@ -129,3 +132,37 @@ def test_questions_do_not_ask_the_same_again() -> None:
         model, np.array([0, 2], np.int32), np.ones(2, np.float32), noise_variance=0.1
     )
     assert ask_next(somebody, known, 1).tolist() == [1]
+
+
+def test_of_steps_of_a_scale_the_gradient_of_the_log_posterior_is_zero() -> None:
+    model, values = make_model(), np.array([1, 2, 3, 4, 5], np.float64)
+    steps = Thresholds(
+        values=values, begins=np.empty(0), cuts=np.array([[1.6, 2.6, 3.4, 4.4]]), noise=0.7,
+        spread=0.8,
+    )  # fmt: skip
+    items, given = np.array([3, 7, 12, 29], np.int32), np.array([5, 1, 3, 4], np.float32)
+    prior = Prior.of(users_of(model))
+    user = solve(model, items, given, noise_variance=0.49, prior=prior, thresholds=steps)
+    z = np.column_stack([model.item_factors[items], np.ones(4)])
+    offset = model.mean + np.asarray(model.item_bias)[items]
+    low, high = np.array([4.4, -np.inf, 2.6, 3.4]), np.array([np.inf, 1.6, 3.4, 4.4])
+    cdf = np.vectorize(NormalDist().cdf)
+
+    def loss(x: np.ndarray) -> float:
+        latent = offset + z @ x
+        chance = cdf((high - latent) / 0.7) - cdf((low - latent) / 0.7)
+        apart = x - prior.mean
+        return float(apart @ prior.precision @ apart / 2 - np.log(chance).sum())
+
+    x = np.append(user.factors, user.bias).astype(np.float64)
+    eye = np.eye(4) * 1e-4
+    gradient = [(loss(x + one) - loss(x - one)) / 2e-4 for one in eye]
+    np.testing.assert_allclose(gradient, 0, atol=2e-3)
+    wide = np.eye(4) * 1e-2
+
+    def curvature(a: np.ndarray, b: np.ndarray) -> float:
+        return (loss(x + a + b) - loss(x + a - b) - loss(x - a + b) + loss(x - a - b)) / 4e-4
+
+    hessian = [[curvature(a, b) for b in wide] for a in wide]
+    np.testing.assert_allclose(np.linalg.inv(user.covariance), hessian, rtol=2e-2, atol=2e-2)
+    assert 1 < user.predict().min() < user.predict().max() < 5

@@ -7,6 +7,7 @@ from statistics import NormalDist
 import numpy as np
 import pytest
 
+from tastemap.errors import DataError
 from tastemap.models.thresholds import Thresholds, normal_cdf
 
 CDF = np.vectorize(NormalDist().cdf)
@@ -53,3 +54,35 @@ def test_far_out_the_ends_of_the_scale_are_expected() -> None:
 def test_a_table_of_the_normal_distribution_is_good_for_seven_digits() -> None:
     x = np.random.default_rng(0).uniform(-9, 9, 1000)
     np.testing.assert_allclose(normal_cdf(x), CDF(x), atol=2e-7)
+
+
+def test_what_lies_behind_a_rating_is_the_mean_of_a_cut_normal_distribution() -> None:
+    grid = np.linspace(-9, 15, 200_001)
+    for era, values in ((0, [1, 2, 4]), (1, [1, 2, 2.5, 4])):
+        cuts = np.concatenate([[-np.inf], LINK.cuts[era], [np.inf]])
+        for latent in (-1.0, 1.5, 2.2, 6.0):
+            times = np.full(len(values), 100 * era)
+            means = np.full((2, len(values)), latent)
+            mean, variance = LINK.behind(np.array(values), means, times)
+            for value, found, spread in zip(values, mean[1], variance[1], strict=True):
+                step = LINK.values.tolist().index(value)
+                inside = (grid > cuts[step]) & (grid < cuts[step + 1])
+                density = np.exp(-(((grid - latent) / LINK.noise) ** 2) / 2) * inside
+                if density.sum() * (grid[1] - grid[0]) < 1e-5:
+                    continue  # the test below
+                density /= density.sum()
+                assert found == pytest.approx(density @ grid, abs=2e-3)
+                assert spread == pytest.approx(density @ (grid - found) ** 2, abs=5e-3)
+
+
+def test_a_step_that_was_not_on_offer_or_is_far_away_is_its_nearest_cut_point() -> None:
+    mean, variance = LINK.behind(np.array([2.5]), np.array([3.0]), np.array([0]))
+    assert (mean[0], variance[0]) == (pytest.approx(2.4), 0)
+    mean, variance = LINK.behind(np.array([1, 4]), np.array([50.0, -50.0]))
+    np.testing.assert_allclose(mean, [1.0, 3.3])
+    np.testing.assert_array_equal(variance, 0)
+
+
+def test_a_rating_that_is_no_step_is_refused() -> None:
+    with pytest.raises(DataError, match=r"rating 3 is not one of .*: 1, 2, 2.5, 4"):
+        LINK.behind(np.array([1, 3]), np.zeros(2))

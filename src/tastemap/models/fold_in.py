@@ -10,6 +10,10 @@ z = (qᵢ, 1), m and Λ⁻¹ the mean and covariance of the known users' x. One 
 3.1) with that prior instead of λ. On the bundled ratings, users that were left out are predicted
 from half of their ratings as well as by training again with that half.
 
+Of ratings that are steps of a scale (`tastemap.models.thresholds`) r is the latent value behind
+them. It is not seen: x is where it agrees with its own expectation, found by alternating between
+the two (expectation maximisation), and a rating says the less of x the wider its step is.
+
 *Which* items the new user rated says nothing here, though it does in training
 (`tastemap.training.side`): the prior is the same for everybody new. With the coefficients found in
 training, new users were not predicted better to speak of (docs/decisions/009).
@@ -25,6 +29,10 @@ import numpy as np
 from tastemap.arrays import AnyArray, Codes, Factors, Float64s, Mask, Values, frozen
 from tastemap.errors import DataError, NotFittedFor
 from tastemap.models.factors import FactorModel
+from tastemap.models.thresholds import Thresholds
+
+_MOST_TURNS, _SETTLED = 200, 1e-5
+"""Of expectation maximisation; settled, in units of the noise, when x moves by less."""
 
 
 class Prior(NamedTuple):
@@ -84,6 +92,7 @@ class FoldedUser:
         bias: b, in units of the ratings.
         covariance: of factors and, last, the bias, shape (k + 1, k + 1).
         noise_variance: of a rating around its prediction, in squared units of the ratings.
+        thresholds: those of the model, if it has some: factors and bias are then of latent values.
     """
 
     model: FactorModel = field(repr=False)
@@ -94,6 +103,7 @@ class FoldedUser:
     bias: float
     covariance: Float64s
     noise_variance: float
+    thresholds: Thresholds | None = None
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "items", frozen(self.items, np.int32))
@@ -107,6 +117,11 @@ class FoldedUser:
 
     def predict(self) -> Values:
         """Predicted ratings of all items, shape (n_items,), in units of the ratings."""
+        latent = self.predict_latent()
+        return latent if self.thresholds is None else self.thresholds.expected(latent)
+
+    def predict_latent(self) -> Values:
+        """What factors and biases add up to, shape (n_items,): the rating, or behind it."""
         scores: Values = self.model.item_factors @ self.factors
         scores += np.float32(self.model.mean + self.bias)
         if self.model.item_bias is not None:
@@ -120,11 +135,22 @@ class FoldedUser:
         """
         z = np.column_stack([self.model.item_factors[items], np.ones(len(items))])
         variance = np.einsum("nk,kl,nl->n", z, self.covariance, z, optimize=True)
-        return np.asarray(np.sqrt(variance + self.noise_variance), np.float32)
+        noise: Float64s | float = self.noise_variance
+        if self.thresholds is not None:
+            latent = self.predict_latent()[items]
+            variance *= self.thresholds.slope(latent) ** 2
+            noise = self.thresholds.moments(latent)[1]
+        return np.asarray(np.sqrt(variance + noise), np.float32)
 
 
 def fold_in(
-    model: FactorModel, items: Codes, values: Values, *, noise_variance: float, prior: Prior
+    model: FactorModel,
+    items: Codes,
+    values: Values,
+    *,
+    noise_variance: float,
+    prior: Prior,
+    thresholds: Thresholds | None = None,
 ) -> FoldedUser:
     """Solve for a user the model has not seen.
 
@@ -134,6 +160,7 @@ def fold_in(
         values: the ratings, in units of the ratings of training, shape (n,).
         noise_variance: of a rating around its prediction, above 0.
         prior: what the model's users with ratings are like.
+        thresholds: of ratings that are steps of a scale.
 
     Returns:
         The user; without ratings the average user.
@@ -155,11 +182,25 @@ def fold_in(
     if model.item_bias is None:
         raise NotFittedFor("a model without biases cannot take in new users or ratings")
     z = np.column_stack([model.item_factors[items], np.ones(len(items))]).astype(np.float64)
-    rest = values - model.mean - model.item_bias[items]
+    offset = (model.mean + model.item_bias[items]).astype(np.float64)
+
+    def solved(latent: Float64s) -> Float64s:
+        # Of the difference from the prior mean, so that nothing is lost where the prior is sharp.
+        return prior.mean + covariance @ (z.T @ (latent - offset - z @ prior.mean)) / noise_variance
+
     precision = prior.precision + z.T @ z / noise_variance
-    # Of the difference from the prior mean, so that nothing is lost where the prior is sharp.
     covariance = np.asarray(np.linalg.inv(precision), np.float64)
-    x = prior.mean + covariance @ (z.T @ (rest - z @ prior.mean)) / noise_variance
+    if thresholds is None:
+        x = solved(values.astype(np.float64))
+    else:
+        x = prior.mean
+        for _ in range(_MOST_TURNS):
+            before, x = x, solved(thresholds.behind(values, offset + z @ x)[0])
+            if np.max(np.abs(x - before)) <= _SETTLED * thresholds.noise:
+                break
+        known = 1 - thresholds.behind(values, offset + z @ x)[1] / noise_variance
+        precision = prior.precision + (z * known[:, None]).T @ z / noise_variance
+        covariance = np.asarray(np.linalg.inv(precision), np.float64)
     return FoldedUser(
         model=model,
         items=items,
@@ -169,6 +210,7 @@ def fold_in(
         bias=float(x[-1]),
         covariance=covariance,
         noise_variance=noise_variance,
+        thresholds=thresholds,
     )
 
 

@@ -20,8 +20,11 @@ from typing import Self
 import numpy as np
 
 from tastemap.arrays import AnyArray, Float64s, Int64s, Values, frozen
+from tastemap.errors import DataError
 
 _PREFIX = "thresholds."
+_SAME = 1e-4
+"""Ratings that differ by less are the same step."""
 _PLACES = 4001
 """Latent means that expectations are computed for; between them they are interpolated."""
 
@@ -96,6 +99,49 @@ class Thresholds:
         below = self._looked_up(self._expectations, latent - step, eras)
         return np.asarray((above - below) / (2 * step))
 
+    def behind(
+        self, values: AnyArray, latent: Float64s, times: Int64s | None = None
+    ) -> tuple[Float64s, Float64s]:
+        """Mean and variance of the latent values behind ratings, each of the shape of ``latent``.
+
+        A normal distribution around ``latent``, cut off at the cut-points of the rating
+        (Johnson, Kotz & Balakrishnan 1994, "Continuous univariate distributions", section 10.1).
+
+        Args:
+            values: the ratings, shape (n,).
+            latent: means of what lies behind, shape (n,) or (draws, n).
+            times: as of `expected`.
+
+        Raises:
+            DataError: a rating is not one of ``values``.
+        """
+        step = np.searchsorted(self.values, values - _SAME).clip(max=len(self.values) - 1)
+        strange = np.abs(self.values[step] - values) > _SAME
+        if strange.any():
+            steps = ", ".join(f"{value:g}" for value in self.values)
+            raise DataError(
+                f"the rating {values[np.argmax(strange)]:g} is not one of those of training, which "
+                f'likelihood="ordinal" takes as steps of a scale: {steps}'
+            )
+        eras = self.eras(times)
+        low = (self._all_cuts[eras, step] - latent) / self.noise
+        high = (self._all_cuts[eras, step + 1] - latent) / self.noise
+        mass = normal_cdf(high) - normal_cdf(low)
+        # So far out, or of so narrow a step, that it is the nearest cut-point.
+        far = mass < 1e-6
+        mass = np.where(far, 1, mass)
+        at_low, at_high = _density(low), _density(high)
+        mean = np.where(far, np.clip(0, low, high), (at_low - at_high) / mass)
+        ends = _times(low, at_low) - _times(high, at_high)
+        variance = np.where(far, 0, np.clip(1 + ends / mass - mean**2, 0, 1))
+        return latent + self.noise * mean, self.noise**2 * variance
+
+    @cached_property
+    def _all_cuts(self) -> Float64s:
+        """With the ends of the scale, shape (n_eras, n_values + 1)."""
+        ends = np.full((self.n_eras, 1), np.inf)
+        return np.concatenate([-ends, self.cuts, ends], axis=1)
+
     @cached_property
     def _grid(self) -> Float64s:
         finite = self.cuts[np.isfinite(self.cuts)]
@@ -154,6 +200,15 @@ class Thresholds:
 def normal_cdf(x: Float64s) -> Float64s:
     """Φ(x), of any shape, to seven digits: from a table of it."""
     return np.asarray(np.interp(x, *_table()))
+
+
+def _density(x: Float64s) -> Float64s:
+    return np.asarray(np.exp(-(x**2) / 2) / math.sqrt(2 * math.pi))
+
+
+def _times(x: Float64s, density: Float64s) -> Float64s:
+    """X φ(x): 0 at infinity."""
+    return np.where(np.isfinite(x), x, 0) * density
 
 
 @cache

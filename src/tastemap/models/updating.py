@@ -9,6 +9,9 @@ ratings the sum has more terms, and x moves to where the balance is again, by on
 
     x ← x + (Λ + Σ' z' z'ᵀ / σ²)⁻¹ (Σ' z' (t' - z' · x) - Σ z (t - z · x)) / σ².
 
+Of ratings that are steps of a scale t is not seen: the log-likelihood of a step has its expectation
+in its place, and z' z'ᵀ counts for less the wider the step (`tastemap.models.thresholds`).
+
 Σ' goes over all ratings as they are now, Σ over those there were; primes mean: as now. What is
 expected of the row, Λ m, cancels: it stays what training found, which items the user rated
 included, and a row without anything new does not move. A row nobody has seen begins at the mean
@@ -37,6 +40,7 @@ from tastemap.models.factors import FactorModel
 from tastemap.models.fold_in import Prior, items_of, users_of
 from tastemap.models.posterior import PosteriorModel
 from tastemap.models.protocol import blocks
+from tastemap.models.thresholds import Thresholds
 
 _AT_ONCE = 1 << 21
 """Numbers of one side held at a time."""
@@ -62,6 +66,7 @@ def updated(
     """
     n = joined.ratings.n_users
     days = model.days if isinstance(model, PosteriorModel) else None
+    thresholds = model.thresholds if isinstance(model, PosteriorModel) else None
     left = day_users = None
     users = users_of(model)
     if days is not None and joined.ratings.times is not None:
@@ -73,6 +78,7 @@ def updated(
         items=items_of(model)[None],
         mean=model.mean,
         noise_variance=np.array([noise_variance]),
+        thresholds=thresholds,
     )
     mean = _stepped(mean, joined, day_users=day_users, left=left)
     users, items = mean.users[0], mean.items[0]
@@ -99,6 +105,7 @@ def updated(
         items=model.item_draws,
         mean=model.draws_mean,
         noise_variance=model.noise_variance,
+        thresholds=thresholds,
     )
     draws = _stepped(draws, joined, day_users=day_users, left=left, chance=chance)
     return replace(
@@ -133,12 +140,14 @@ class _Factorizations:
         items: the same, shape (draws, n_items, k + 1).
         mean: μ, in units of the ratings.
         noise_variance: of a rating of weight 1 around its prediction, shape (draws,).
+        thresholds: of ratings that are steps of a scale; factorizations are then of what is behind.
     """
 
     users: Factors
     items: Factors
     mean: float
     noise_variance: Float64s
+    thresholds: Thresholds | None = None
 
 
 def _stepped(
@@ -171,7 +180,7 @@ def _stepped(
         model.items, 0, joined.fresh, ratings.items, ratings.n_items, chance
     )
     by_user, by_item = _Rows(users, left), _Rows(items, ratings.items)
-    step = _Step(joined, model.mean, model.noise_variance, chance)
+    step = _Step(joined, model, chance)
 
     # An item without ratings before is as yet like any item: it says nothing about users.
     known = np.isin(ratings.items, ratings.items[~joined.fresh])
@@ -244,8 +253,7 @@ class _Step:
     """A closed-form step of some rows."""
 
     joined: Joined
-    mean: float
-    noise_variance: Float64s
+    model: _Factorizations
     chance: np.random.Generator | None
 
     def moves(
@@ -277,7 +285,7 @@ class _Step:
         ratings = ratings[np.argsort(codes[ratings], kind="stable")]
         starts = np.searchsorted(codes[ratings], [*touched, codes.max() + 1])
         precision = np.stack([prior.precision for prior in priors])
-        ridge = precision * self.noise_variance[:, None, None]
+        ridge = precision * self.model.noise_variance[:, None, None]
         at_once = max(1, _AT_ONCE // (n_draws * width))
         for place in range(len(touched)):
             mine = ratings[starts[place] : starts[place + 1]]
@@ -297,29 +305,47 @@ class _Step:
         left: Float64s,
         right: Float64s,
     ) -> None:
-        """Add Σ' z' z'ᵀ to ``left``, and Σ' z' (t' - z' · x) - Σ z (t - z · x) to ``right``."""
+        """Add Σ' w z' z'ᵀ to ``left``, and Σ' z' pull' - Σ z pull to ``right``."""
         joined, fresh = self.joined, self.joined.fresh[ratings]
-        values = np.repeat(joined.ratings.values[ratings][None].astype(np.float64), len(now), 0)
-        weights = _of(joined.ratings.weights, ratings)
+        now_weights = _of(joined.ratings.weights, ratings)
+        z, pull, sure = self._said(ratings, joined.ratings.values, now_weights, now, own)
         if self.chance is not None:
             noise = self.chance.standard_normal((len(now), int(fresh.sum())))
-            values[:, fresh] += noise * np.sqrt(self.noise_variance[:, None] / weights[fresh])
-        z, rest = _facing(now, own, values - self.mean)
-        right += np.einsum("snk,sn->sk", z, rest * weights)
-        left += z.transpose(0, 2, 1) @ (z * weights[:, None])
-        z, rest = _facing(before, own, joined.before[ratings].astype(np.float64) - self.mean)
+            variance = self.model.noise_variance[:, None]
+            pull[:, fresh] += noise * np.sqrt(variance * sure[:, fresh])
+        right += np.einsum("snk,sn->sk", z, pull)
+        left += z.transpose(0, 2, 1) @ (z * sure[:, :, None])
         weights = _of(joined.weights_before, ratings)
-        right -= np.einsum("snk,sn->sk", z, rest * (weights * ~fresh))
+        z, pull, _ = self._said(ratings, joined.before, weights, before, own)
+        right -= np.einsum("snk,sn->sk", z, pull * ~fresh)
+
+    def _said(
+        self, ratings: Int64s, values: Values, weights: Float64s, other: Float64s, own: Float64s
+    ) -> tuple[Float64s, Float64s, Float64s]:
+        """What ratings say of a row: z, how they pull at z · x, and how firmly.
+
+        That is w (t - z · x) and w; where steps of a scale hide t, E[t] - z · x and the share of
+        the noise that a step leaves out, as the derivatives of its log-likelihood have it.
+
+        Args:
+            ratings: which, shape (m,).
+            values: of all ratings, shape (n_ratings,).
+            weights: of those, shape (m,).
+            other: rows of the other side, shape (draws, m, k + 1).
+            own: the row as it is, the same shape.
+        """
+        z = other.copy()
+        z[:, :, -1] = 1
+        expected = self.model.mean + other[:, :, -1] + np.einsum("snk,snk->sn", z, own)
+        thresholds, mine = self.model.thresholds, values[ratings].astype(np.float64)
+        if thresholds is None:
+            return z, weights * (mine - expected), np.broadcast_to(weights, expected.shape)
+        times = self.joined.ratings.times
+        when = None if times is None else times[ratings]
+        latent, variance = thresholds.behind(mine, expected, when)
+        return z, latent - expected, 1 - variance / thresholds.noise**2
 
 
 def _of(weights: Values | None, ratings: Int64s) -> Float64s:
     """Weights of some ratings, shape (m,)."""
     return np.ones(len(ratings)) if weights is None else weights[ratings].astype(np.float64)
-
-
-def _facing(other: Float64s, own: Float64s, values: Float64s) -> tuple[Float64s, Float64s]:
-    """The z and t - z · x of ratings, given both sides and the ratings less μ."""
-    rest = values - other[:, :, -1]
-    z = other.copy()
-    z[:, :, -1] = 1
-    return z, rest - np.einsum("snk,snk->sn", z, own)

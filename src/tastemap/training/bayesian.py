@@ -47,8 +47,7 @@ class BayesianMF(Recipe):
         user_features: the same of the users.
         likelihood: ``"normal"``: ratings are numbers with normal noise. ``"ordinal"``: they are
             steps of a scale, which need not be equally far apart
-            (`tastemap.training.ordinal`); a third more time, and new users and ratings cannot be
-            taken in without training again.
+            (`tastemap.training.ordinal`); a third more time.
         eras: of an ordinal likelihood: when the scale changed, as dates or seconds since 1970, in
             rising order; ``"auto"``: where values begin to occur.
         calibration: share of the training ratings held out of a second, shorter chain, on which
