@@ -13,7 +13,7 @@ import tastemap as tm
 from tastemap.data.catalog import Catalog
 from tastemap.data.ratings import Ratings
 from tastemap.data.vocabulary import Vocabulary
-from tastemap.errors import ConfigError, NotFittedFor
+from tastemap.errors import ConfigError, DataError, NotFittedFor
 from tastemap.metrics.rating import mse
 from tastemap.models.posterior import PosteriorModel
 from tastemap.training import kernels_ordinal
@@ -223,8 +223,9 @@ def test_what_an_ordinal_likelihood_refuses() -> None:
         tm.BayesianMF(likelihood="poisson")
     quick = {"factors": 2, "sweeps": 12, "burn_in": 4, "draws": 4, "calibration": 0}
     fitted = tm.BayesianMF(likelihood="ordinal", **quick).fit(ratings)
-    with pytest.raises(NotFittedFor, match="ordinal likelihood cannot take in"):
-        fitted.fold_in({1: 5})
+    between = float(ratings.values.min()) + 0.3
+    with pytest.raises(DataError, match="is not one of those of training"):
+        fitted.fold_in({1: between})
     with pytest.raises(NotFittedFor, match="not a dot product"):
         tm.crosstab(ratings, 5, 5).to_excel("never.xlsx", model=fitted)
 
