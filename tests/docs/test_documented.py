@@ -103,7 +103,8 @@ def test_every_result_is_documented(documented: dict[str, set[str]]) -> None:
         return {table}.union(*(below(one) for one in table.__subclasses__()))
 
     for module in pkgutil.walk_packages(tm.__path__, prefix="tastemap."):
-        importlib.import_module(module.name)
+        if ".migrations." not in module.name:  # run by Alembic alone
+            importlib.import_module(module.name)
     shown_by_the_program = {"Rows"}
     for table in below(Table):
         if table.__module__.startswith("tastemap.") and table.__name__ not in shown_by_the_program:
