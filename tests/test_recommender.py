@@ -6,9 +6,11 @@ from tastemap.data.ratings import Ratings
 from tastemap.data.splits import Split
 from tastemap.errors import ConfigError, NotFittedFor, UnknownItemError, UnknownUserError
 from tastemap.models.factors import FactorModel
+from tastemap.models.similarity import SimilarityModel
 from tastemap.recommender import Recommender
 from tastemap.training.baselines import BiasesOnly
 from tastemap.training.history import TrainingHistory
+from tastemap.training.recipe import Recipe
 from tests.conftest import SCRIPT, make_ratings
 
 
@@ -195,8 +197,34 @@ def test_similar_items_are_ranked_by_cosine_and_leave_the_item_out(model: Recomm
     assert batch.items[:2] == result.items[:2]
 
 
+@pytest.mark.parametrize(
+    "recipe",
+    [tm.ItemKNN(neighbours=2, shrinkage=0), tm.RP3beta(neighbours=2), tm.EASE(regularization=2)],
+    ids=lambda recipe: recipe.name,
+)
+def test_item_neighbours_are_similar_by_what_one_says_of_the_other(
+    small: Ratings, recipe: Recipe
+) -> None:
+    model = recipe.fit(small)
+    assert isinstance(model.model, SimilarityModel)
+    for item in (1, 2, 5):
+        # Who took this item alone has its weights as scores.
+        scores = model.model.predict_new(np.array([item - 1], np.int32), np.ones(1, np.float32))
+        scores[item - 1] = 0
+        found = model.similar_items(item, 10)
+        order = [code for code in np.argsort(-scores, kind="stable") if scores[code] > 0]
+        assert list(found.items) == [code + 1 for code in order]
+        np.testing.assert_allclose(found.similarities, scores[order], atol=1e-6)
+    both = model.similar_items([1, 2], 2)
+    assert both.to_dicts() == [
+        *model.similar_items(1, 2).to_dicts(), *model.similar_items(2, 2).to_dicts()
+    ]  # fmt: skip
+    none = model.similar_items(1, min_ratings=99)
+    assert len(none) == 0
+
+
 def test_similarity_needs_item_vectors(small: Ratings) -> None:
-    with pytest.raises(NotFittedFor, match="a biases model has no item vectors"):
+    with pytest.raises(NotFittedFor, match="a biases model does not say what items are like"):
         tm.BiasesOnly().fit(small).similar_items(1)
 
 

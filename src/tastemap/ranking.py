@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
@@ -15,6 +15,7 @@ from tastemap.errors import NotFittedFor
 from tastemap.liking import Rated, nearness, row_chances
 from tastemap.models.fold_in import FoldedUser
 from tastemap.models.protocol import SCORES_AT_ONCE, blocks
+from tastemap.models.similarity import SimilarityModel
 from tastemap.predicting import NEW, check_own, listed
 from tastemap.results import Recommendations, SimilarItems
 
@@ -225,21 +226,14 @@ def _fallen_back(by: Recommender, one: Scored) -> list[str]:
 
 def similar_items(by: Recommender, item: Any, n: int, min_ratings: int) -> SimilarItems:
     """See `Recommender.similar_items`."""
-    vectors, ratings = by.model.item_vectors(), by.ratings
-    if vectors is None:
-        raise NotFittedFor(
-            f"a {by.recipe.name} model has no item vectors to compare: fit one with factors"
-        )
+    ratings, likeness = by.ratings, _likeness(by)
     codes = np.array([by.catalog.code(name) for name in listed(item)], np.int32)
     allowed = ratings.item_counts >= min_ratings
-    length = np.linalg.norm(vectors, axis=1, keepdims=True)
-    unit = np.divide(vectors, length, out=np.zeros_like(vectors), where=length > 0)
     rows: list[Row] = []
-    for part in blocks(len(codes), max(1, SCORES_AT_ONCE // max(1, len(unit)))):
-        cosines = unit[codes[part]] @ unit.T
-        itself = np.arange(len(cosines)), codes[part]
-        alone = np.zeros(len(cosines), bool)
-        one = Scored(codes[part].tolist(), itself, cosines, alone, codes[part])
+    for part in blocks(len(codes), max(1, SCORES_AT_ONCE // ratings.n_items)):
+        found = likeness(codes[part])
+        itself = np.arange(len(found)), codes[part]
+        one = Scored(codes[part].tolist(), itself, found, np.zeros(len(found), bool), codes[part])
         rows += _rows(one, one.best(n, allowed, seen=False))
     return SimilarItems(
         of=ratings.item_ids.raws([row[0] for row in rows]),
@@ -248,6 +242,28 @@ def similar_items(by: Recommender, item: Any, n: int, min_ratings: int) -> Simil
         titles=[ratings.catalog.title(row[2]) for row in rows],
         similarities=np.array([row[3] for row in rows], np.float32),
     )
+
+
+def _likeness(by: Recommender) -> Callable[[Codes], Values]:
+    """How like some items all items are, shape (len(items), n_items); -inf: not at all."""
+    model = by.model
+    if isinstance(model, SimilarityModel):
+
+        def weights(items: Codes) -> Values:
+            said = model.say(items)
+            said[said <= 0] = -np.inf
+            return said
+
+        return weights
+    vectors = model.item_vectors()
+    if vectors is None:
+        raise NotFittedFor(
+            f"a {by.recipe.name} model does not say what items are like: fit one with factors, or "
+            "one of item neighbours, such as EASE or ItemKNN"
+        )
+    length = np.linalg.norm(vectors, axis=1, keepdims=True)
+    unit = np.divide(vectors, length, out=np.zeros_like(vectors), where=length > 0)
+    return lambda items: unit[items] @ unit.T
 
 
 def _rows(one: Scored, best: Codes) -> list[Row]:

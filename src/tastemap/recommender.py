@@ -276,14 +276,17 @@ class Recommender:
     def similar_items(self, item: Any, n: int = 10, *, min_ratings: int = 1) -> SimilarItems:
         """The items whose vectors point most nearly the same way.
 
+        Of `ItemKNN`, `RP3beta` and `EASE`, which compare items themselves: those that somebody
+        who took the item would be shown first.
+
         Args:
             item: a raw item id or title, or a sequence of them.
-            n: how many for each.
+            n: how many for each; item neighbours may be fewer.
             min_ratings: leave out items with fewer training ratings.
 
         Raises:
             UnknownItemError: an id or title does not occur.
-            NotFittedFor: the model has no item vectors.
+            NotFittedFor: the model does not say what items are like.
             ConfigError: ``n`` or ``min_ratings`` is too small.
         """
         _at_least("n", n, 0)

@@ -192,7 +192,8 @@ class SimilarItems(Table):
         of: raw id of the item each row is compared with.
         ranks: 1 for the most similar.
         items, titles: raw ids and names.
-        similarities: cosine of the item vectors, -1 to 1.
+        similarities: cosine of the item vectors, -1 to 1; of a model that compares items itself,
+            what the one item says of the other, above 0 (`tastemap.models.similarity`).
     """
 
     of: Sequence[Any]

@@ -175,6 +175,15 @@ def test_similar_takes_ids_and_titles(biased_folder: Path) -> None:
     assert rows["rows"] == tm.load(biased_folder).similar_items([6, 10], 2).to_dicts()
 
 
+def test_similar_asks_item_neighbours_too(csv_files: Path, tmp_path: Path) -> None:
+    ratings = tm.read_ratings(csv_files / "ratings.csv", csv_files / "movies.csv")
+    model = tm.ItemKNN().fit(ratings)
+    model.save(tmp_path / "knn")
+    rows = json.loads(answer("similar", tmp_path / "knn", "Heat (1995)", "-n", 3, "--json"))["rows"]
+    assert rows == model.similar_items("Heat (1995)", 3).to_dicts()
+    assert len(rows) == 3
+
+
 def test_explain_has_parts_that_add_up(biased_folder: Path) -> None:
     said = json.loads(answer("explain", biased_folder, "-u", 4, "-i", "Heat (1995)", "--json"))
     total = sum(row["contribution"] for row in said["rows"])

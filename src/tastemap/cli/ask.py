@@ -157,7 +157,8 @@ def similar(
 ) -> None:
     """List the items most like another.
 
-    Alike means that what the model learnt of them points the same way.
+    Alike means that what the model learnt of them points the same way; to a model of item
+    neighbours, that who took the one will take the other.
     """
     form = form_of(as_json, as_csv)
     recommender = tm.load(model)

@@ -127,6 +127,15 @@ class SimilarityModel:
         said = np.bincount(which[found], self.weights.values[places[found]], minlength=len(items))
         return items, values * said.astype(np.float32)
 
+    def say(self, items: Codes) -> Values:
+        """What some items say of all items: rows of B, shape (len(items), n_items)."""
+        if not isinstance(self.weights, CompressedRows):
+            return self.weights[items].copy()
+        said = np.zeros((len(items), self.n_items), np.float32)
+        places, which = spans(self.weights.start, items)
+        said[which, self.weights.columns[places]] = self.weights.values[places]
+        return said
+
     def item_vectors(self) -> Factors | None:
         """None: items are compared with each other, not described."""
         return None
