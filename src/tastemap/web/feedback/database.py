@@ -61,10 +61,13 @@ class Database:
         name: what messages call it: without a user name or password.
         engine: its connections. On SQLite each statement is a transaction of its own, but inside
             `writing`.
+        asking: the same, where on every kind of database each statement is a transaction of its
+            own: for one short question, which then is one round to the server.
     """
 
     name: str
     engine: sa.Engine
+    asking: sa.Engine
 
     @property
     def is_file(self) -> bool:
@@ -158,7 +161,7 @@ def _file(path: Path, create: bool) -> Database:
             connection.execute(pragma).close()
 
     sa.event.listen(engine, "connect", connected)
-    return Database(path.name, engine)
+    return Database(path.name, engine, asking=engine)
 
 
 def _server(text: str) -> Database:
@@ -183,7 +186,8 @@ def _server(text: str) -> Database:
 
     sa.event.listen(engine, "connect", connected)
     place = f"{url.host or ''}{f':{url.port}' if url.port else ''}/{url.database or ''}"
-    return Database(f"postgresql://{place}", engine)
+    asking = engine.execution_options(isolation_level="AUTOCOMMIT")
+    return Database(f"postgresql://{place}", engine, asking)
 
 
 def _prepare(database: Database) -> None:

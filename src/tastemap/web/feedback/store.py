@@ -221,7 +221,8 @@ class FeedbackStore:
         ratings: dict[str, StoredRating] = {}
         removed = set()
         is_forgotten = False
-        for item, value, at in self._read(lambda connection: queries.of_user(connection, user)):
+        asked = self._read(lambda connection: queries.of_user(connection, user), short=True)
+        for item, value, at in asked:
             if item is None:
                 is_forgotten = True
             elif value is None:
@@ -289,18 +290,19 @@ class FeedbackStore:
         """
         if not self._writer.is_alive:
             raise StoreError(f"{self.name} is closed")
-        self._read(queries.ping)
+        self._read(queries.ping, short=True)
 
     def close(self) -> None:
         """Write what waits, and let go of the database. Twice is as good as once."""
         self._writer.close()
         self._database.engine.dispose()
 
-    def _read(self, ask: Callable[[sa.Connection], _T]) -> _T:
+    def _read(self, ask: Callable[[sa.Connection], _T], *, short: bool = False) -> _T:
+        engine = self._database.asking if short else self._database.engine
         # Twice, because connections of the pool may be to a server that was started anew since.
         for last in (False, True):
             try:
-                with self._database.engine.connect() as connection:
+                with engine.connect() as connection:
                     return ask(connection)
             except exc.SQLAlchemyError as error:
                 lost = isinstance(error, exc.DBAPIError) and error.connection_invalidated
