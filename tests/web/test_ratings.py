@@ -125,6 +125,19 @@ def test_an_idempotency_key_acts_once(serve: Serve) -> None:
     assert other.json()["type"] == "urn:tastemap:problem:key-reuse"
 
 
+def test_a_rating_that_is_no_step_of_the_scale_is_refused_where_there_are_steps(
+    serve: Serve,
+) -> None:
+    between = {"user": USER, "item": 1, "rating": 3.25}
+    answer = serve("ordinal").post("/ratings", json=between)
+    assert answer.status_code == 422
+    assert "0.5, 1, 1.5" in answer.json()["detail"]
+    assert serve("biased").post("/ratings", json=between).status_code == 200
+    told = listed(serve("ordinal"))
+    assert told["feedback"] == 0
+    assert told["items"]
+
+
 def test_of_several_ratings_all_are_stored_or_none(serve: Serve) -> None:
     client = serve()
     good, bad = ({"user": 99_999, "item": 1, "rating": value} for value in (4, 9))
@@ -177,7 +190,8 @@ def test_every_model_takes_part(serve: Serve, models: Path, name: str) -> None:
     rate(client, USER, item, high)
     after = listed(client, n=5)
     assert item not in [one["item"] for one in after["items"]]
-    can = name in ("biased", "bayesian") or model.model.predicts == "scores"
+    folds = name in ("biased", "bayesian", "ordinal")
+    can = folds or model.model.predicts == "scores"
     assert after["feedback"] == (1 if can else 0)
     assert any("cannot take in ratings" in one for one in after["remarks"]) == (not can)
     for one in (*first["items"], *after["items"]):
@@ -185,14 +199,15 @@ def test_every_model_takes_part(serve: Serve, models: Path, name: str) -> None:
         assert sum(reasons["parts"].values()) == pytest.approx(reasons["score"], abs=2e-4)
         if model.model.predicts == "ratings":
             assert np.clip(reasons["score"], low, high) == pytest.approx(one["score"], abs=1e-5)
-    if name in ("biased", "bayesian"):
+    if folds:
         assert all(one["reasons"]["exact"] for one in after["items"])
         assert not any(one["reasons"]["exact"] for one in first["items"])
         assert all(len(one["reasons"]["because"]) == 3 for one in after["items"])
 
 
-def test_without_a_rating_is_what_the_list_says_after_it_is_removed(serve: Serve) -> None:
-    client = serve()
+@pytest.mark.parametrize("name", ["biased", "bayesian", "ordinal"])
+def test_without_a_rating_is_what_is_said_after_it_is_removed(serve: Serve, name: str) -> None:
+    client = serve(name)
     for item, value in ((1, 5.0), (2, 1.5), (32, 4.0), (50, 5.0)):
         rate(client, 987_654, item, value)
     asked = {"pairs": [{"user": 987_654, "item": 110}], "why": 4}

@@ -14,6 +14,9 @@ residual ε_j = r_j - μ - c_j - z_j · x,
 
     r̂_i without j = r̂_i - z_i · g_j ε_j / (1 - z_j · g_j)
 
+Where ratings are steps of a scale, all this is so of the latent values behind them, which depend on
+the others; without one of them is then solved anew.
+
 The rows of users in training are not quite this solution: other draws, other weights, what else
 training knows. Their ratings' contributions are those of the solution, what is left is one more
 part, and the whole is named approximate.
@@ -32,7 +35,7 @@ from tastemap.data.ratings import Ratings
 from tastemap.explanation.basis import Centres
 from tastemap.models.bias import BiasModel
 from tastemap.models.factors import FactorModel
-from tastemap.models.fold_in import FoldedUser, Prior
+from tastemap.models.fold_in import FoldedUser, Prior, fold_in
 from tastemap.models.posterior import PosteriorModel
 from tastemap.models.preference import PreferenceModel
 from tastemap.models.similarity import SimilarityModel
@@ -90,18 +93,18 @@ def of_folded(
         items: codes, shape (n,).
         shown: how many ratings to name for each.
     """
-    told = _told(user, prior, items)
+    told = _told(user, prior, centres, items, shown)
     parts = _linear(user.model, user.factors, user.bias, centres, items)
-    taste = told.taste - centres.item @ told.gains[:-1] * told.surprises
     found = []
     for row, score in enumerate(told.scores.tolist()):
-        own = float(taste[row].sum())
+        own = float(told.taste[row].sum())
         whole = {**{name: float(part[row]) for name, part in parts.items()}, OWN: own}
+        if user.thresholds is not None:
+            whole[STEPS] = score - float(told.latent[row])
         rest = score - sum(whole.values())
         if abs(rest) > _ROUNDING:  # the prior's mean is another than that of the centres
             whole[REST] = rest
-        reasons = _largest(user, taste[row], told.without[row], shown)
-        found.append(Why(score=score, parts=whole, reasons=reasons))
+        found.append(Why(score=score, parts=whole, reasons=told.reasons(user, row, shown)))
     return found
 
 
@@ -141,18 +144,18 @@ def of_trained(
     if isinstance(model, PosteriorModel) and model.thresholds is not None:
         steps = scores - model.predict_latent(*pair)
     remark = "what single ratings add cannot be told for this kind of model"
-    told = _told(folded, prior, items) if folded is not None and prior is not None else None
+    told = None
+    if folded is not None and prior is not None:
+        told = _told(folded, prior, centres, items, shown)
     found = []
     for row, score in enumerate(scores.tolist()):
         whole = {name: float(part[row]) for name, part in parts.items()}
         reasons: tuple[Reason, ...] = ()
         if told is not None and folded is not None:
             remark = _APPROXIMATE
-            taste = told.taste[row] - centres.item @ told.gains[:-1] * told.surprises
-            whole[OWN] = float(taste.sum())
+            whole[OWN] = float(told.taste[row].sum())
             # As much as it changes the solution, it changes what is shown.
-            without = score + told.without[row] - told.scores[row]
-            reasons = _largest(folded, taste, without, shown)
+            reasons = told.reasons(folded, row, shown, score - float(told.scores[row]))
         if steps[row]:
             whole[STEPS] = float(steps[row])
         whole[REST] = score - sum(whole.values())
@@ -233,37 +236,74 @@ class _Told(NamedTuple):
     """A folded user taken apart.
 
     Attributes:
-        gains: g, what a unit of surprise adds to factors and bias, shape (k + 1, m).
-        surprises: e, shape (m,).
-        taste: q_i · g_j e_j, shape (n, m).
+        taste: what each rating adds, (q_i - q̄) · g_j e_j, shape (n, m).
+        latent: what factors and biases add up to, shape (n,): the score, or behind it.
         scores: shape (n,).
-        without: scores without each rating, shape (n, m).
+        without: scores without each rating, at least where they are shown, shape (n, m).
     """
 
-    gains: Float64s
-    surprises: Float64s
     taste: Float64s
+    latent: Float64s
     scores: Float64s
     without: Float64s
 
+    def reasons(
+        self, user: FoldedUser, row: int, shown: int, apart: float = 0.0
+    ) -> tuple[Reason, ...]:
+        """The ratings that add most; ``apart`` is what the score is more than the solution's."""
+        return tuple(
+            Reason(
+                int(user.items[at]),
+                float(user.values[at]),
+                float(self.taste[row, at]),
+                float(self.without[row, at]) + apart,
+            )
+            for at in _order(self.taste[row], shown)
+        )
 
-def _told(user: FoldedUser, prior: Prior, items: Codes) -> _Told:
-    model = user.model
+
+def _told(user: FoldedUser, prior: Prior, centres: Centres, items: Codes, shown: int) -> _Told:
+    model, steps = user.model, user.thresholds
     z_rated, z = _z(model, user.items), _z(model, items)
+    # A rated item that has no training ratings took no part.
+    z_rated[~user.counted] = 0
     item_bias = np.zeros(model.n_items) if model.item_bias is None else model.item_bias
     base = model.mean + item_bias.astype(np.float64)
     x = np.append(user.factors.astype(np.float64), user.bias)
-    rest = user.values.astype(np.float64) - base[user.items]
-    gains = user.covariance @ z_rated.T / user.noise_variance
-    # A rated item that has no training ratings took no part.
-    gains[:, ~user.counted] = 0
-    surprises = rest - z_rated @ prior.mean
+    values = user.values.astype(np.float64)
+    if steps is not None:
+        values = steps.behind(user.values, base[user.items] + z_rated @ x)[0]
+    precision = prior.precision + z_rated.T @ z_rated / user.noise_variance
+    gains = np.linalg.solve(precision, z_rated.T) / user.noise_variance
+    surprises = values - base[user.items] - z_rated @ prior.mean
+    latent = base[items] + z @ x
+    taste = (z[:, :-1] - centres.item) @ gains[:-1] * surprises
+    if steps is not None:
+        scores = np.asarray(steps.expected(latent.astype(np.float32)), np.float64)
+        return _Told(taste, latent, scores, _solved_without(user, prior, items, taste, shown))
     leverage = np.einsum("mk,km->m", z_rated, gains)
-    scores = base[items] + z @ x
-    moved = (z @ gains) * ((rest - z_rated @ x) / (1 - leverage))
-    return _Told(
-        gains, surprises, z[:, :-1] @ gains[:-1] * surprises, scores, scores[:, None] - moved
-    )
+    moved = (z @ gains) * ((values - base[user.items] - z_rated @ x) / (1 - leverage))
+    return _Told(taste, latent, latent, latent[:, None] - moved)
+
+
+def _solved_without(
+    user: FoldedUser, prior: Prior, items: Codes, taste: Float64s, shown: int
+) -> Float64s:
+    """Scores without each rating that is shown, by solving without it: no formula is exact here."""
+    without = np.full(taste.shape, np.nan)
+    for at in {at for row in taste for at in _order(row, shown)}:
+        others = user.counted.copy()
+        others[at] = False
+        left = fold_in(
+            user.model,
+            user.items[others],
+            user.values[others],
+            noise_variance=user.noise_variance,
+            prior=prior,
+            thresholds=user.thresholds,
+        )
+        without[:, at] = left.predict()[items]
+    return without
 
 
 def _z(model: FactorModel, items: Codes) -> Float64s:
@@ -282,15 +322,6 @@ def _linear(
         USER_BIAS: np.full(len(items), bias + (p - centres.user) @ centres.item),
         ITEM_BIAS: item_bias + (q - centres.item) @ centres.user,
     }
-
-
-def _largest(
-    user: FoldedUser, added: Float64s, without: Float64s, shown: int
-) -> tuple[Reason, ...]:
-    return tuple(
-        Reason(int(user.items[at]), float(user.values[at]), float(added[at]), float(without[at]))
-        for at in _order(added, shown)
-    )
 
 
 def _order(added: AnyArray, shown: int) -> list[int]:

@@ -184,7 +184,7 @@ class People:
         """A user of training solved for from their ratings alone, for reasons."""
         if self.newcomers is None:
             return None
-        return self.newcomers.fold(self._recommender, *once(person.items, person.values))
+        return self.newcomers.fold(self._recommender, *once(*self.trained(person.code)))
 
     def _found(self, raw: Id, said: UserFeedback | None) -> Person:
         """The user, posted ratings over those of training."""
@@ -213,7 +213,10 @@ class People:
             why = "this model cannot take in ratings: what was posted counts from the next fit on"
             known = UNKNOWN if forgotten else code
             return Person(code=known, counted=False, remarks=(*remarks, why), **some)
-        folded = self.newcomers.fold(self._recommender, codes, some["values"])
+        try:
+            folded = self.newcomers.fold(self._recommender, codes, some["values"])
+        except DataError as error:  # posted when another model was live, on another scale
+            return Person(code=code, counted=False, remarks=(*remarks, str(error)), **some)
         return Person(code=UNKNOWN, folded=folded, remarks=remarks, **some)
 
     def _overlaid(

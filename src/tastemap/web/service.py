@@ -244,6 +244,10 @@ class Service:
                 f"the rating {given.rating:g} of {item!r} is not on the scale of the training "
                 f"ratings, {low:g} to {high:g}"
             )
+        steps = getattr(self.recommender.model, "thresholds", None)
+        if steps is not None and given.rating not in steps.values:
+            known = ", ".join(f"{step:g}" for step in steps.values)
+            raise DataError(f"the rating {given.rating:g} of {item!r} is none of {known}")
         return str(user), str(item), self.ratings.item_ids.find(item) != UNKNOWN
 
     def ratings_of(self, user: Id) -> ratings.UserRatings:
