@@ -81,7 +81,7 @@ class Similar(Struct, kw_only=True):
         rank: 1 for the most similar.
         item: its id.
         title: its name.
-        similarity: cosine of the item vectors, -1 to 1.
+        similarity: cosine of the item vectors, or what the one says of the other.
     """
 
     rank: int
