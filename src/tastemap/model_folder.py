@@ -126,7 +126,7 @@ def read(folder: str | Path) -> FolderContent:
             truncated or altered; the message names the file.
     """
     folder = Path(folder)
-    manifest = _read_manifest(folder)
+    manifest = read_manifest(folder)
     contents = {}
     for name in (ARRAYS, USERS, ITEMS):
         try:
@@ -153,7 +153,12 @@ def read(folder: str | Path) -> FolderContent:
         raise ModelFolderError(f"{folder} holds a file in another format: {error}") from error
 
 
-def _read_manifest(folder: Path) -> dict[str, Any]:
+def read_manifest(folder: Path) -> dict[str, Any]:
+    """The manifest of a model folder, without its arrays.
+
+    Raises:
+        ModelFolderError: there is none, or it is damaged, altered or of a newer format.
+    """
     path = folder / MANIFEST
     if not folder.is_dir():
         raise ModelFolderError(f"there is no model folder {folder}")

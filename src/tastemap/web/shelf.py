@@ -10,8 +10,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tastemap.errors import ModelFolderError
-from tastemap.model_folder import MANIFEST
+from tastemap.model_folder import MANIFEST, read_manifest
 from tastemap.recommender import Recommender, load
+from tastemap.web.schemas.admin import ModelSummary
 from tastemap.web.service import Service
 
 if TYPE_CHECKING:
@@ -47,6 +48,26 @@ class Shelf:
             for path in self.root.glob(f"*/{MANIFEST}")
             if not path.parent.name.startswith(".")
         )
+
+    def summaries(self) -> list[ModelSummary]:
+        """What there is to know of each model without loading it, by name."""
+        return [self._summary(name) for name in self.names()]
+
+    def _summary(self, name: str) -> ModelSummary:
+        live = name == self.live.name
+        try:
+            manifest = read_manifest(self.root / name)
+            return ModelSummary(
+                name=name,
+                live=live,
+                recipe=manifest["recipe"]["name"],
+                created=manifest["created"],
+                ratings=manifest["training_data"]["ratings"],
+                evaluation=manifest["evaluation"],
+            )
+        except (ModelFolderError, KeyError, TypeError) as error:
+            problem = str(error) if isinstance(error, ModelFolderError) else "its manifest is cut"
+            return ModelSummary(name=name, live=live, problem=problem)
 
     def load(self, name: str) -> Recommender:
         """One model.

@@ -38,6 +38,8 @@ PAGES = (
     "/explore/users/4",
     "/explore/users/4?order=surprise&page=2",
     "/explore/search?q=matrix",
+    "/explore/taste",
+    "/explore/model",
 )
 VOID = {"meta", "link", "input", "br", "img", "hr"}
 

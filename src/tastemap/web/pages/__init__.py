@@ -9,11 +9,13 @@ from starlette.routing import Route
 from tastemap.web.pages.components import component, components
 from tastemap.web.pages.items import item
 from tastemap.web.pages.maps import map_data, taste_map
+from tastemap.web.pages.model import model, serve
 from tastemap.web.pages.overview import overview
 from tastemap.web.pages.people import user
 from tastemap.web.pages.rankings import rankings
 from tastemap.web.pages.search import search
 from tastemap.web.pages.site import static
+from tastemap.web.pages.taste import keep, taste
 from tastemap.web.pages.visit import lost
 
 if TYPE_CHECKING:
@@ -31,6 +33,10 @@ def mount(app: Starlette) -> None:
         Route("/explore/users/{id:path}", user),
         Route("/explore/map", taste_map),
         Route("/explore/map.json", map_data),
+        Route("/explore/taste", taste, methods=["GET", "POST"]),
+        Route("/explore/taste/keep", keep, methods=["POST"]),
+        Route("/explore/model", model),
+        Route("/admin/serve", serve, methods=["POST"]),
         Route("/explore/search", search),
         Route("/explore/{rest:path}", lost),
         Route("/static/{version}/{name}", static),

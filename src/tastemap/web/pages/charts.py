@@ -16,8 +16,10 @@ from tastemap.training.history import TrainingHistory
 _WIDTH, _HEIGHT, _EDGE = 960.0, 560.0, 14.0
 _SIZES = (1.5, 2.2, 3.0, 4.0, 5.2)
 """Radii of points in pixels, from few to many ratings."""
-_LETTER = 6.1
-"""Mean width of a letter of a label, in pixels; a label that is a little narrower does no harm."""
+_LETTER = 0.53
+"""Mean width of a letter, in sizes of the font; a label that is a little narrower does no harm."""
+_NAMED = {"many": (26, 11.5), "few": (11, 23.0)}
+"""Names on a picture, and their size in its pixels: small pictures show few, written large."""
 
 
 def _svg(text: str) -> Markup:
@@ -41,14 +43,13 @@ class Scatter:
     names: Markup
 
     @classmethod
-    def of(cls, xy: Float64s, counts: Int64s, titles: Sequence[str], named: int = 26) -> Scatter:
-        """Draw points.
+    def of(cls, xy: Float64s, counts: Int64s, titles: Sequence[str]) -> Scatter:
+        """Draw points, and name the first ones as far as there is room.
 
         Args:
-            xy: places, shape (n, 2), n at least 1; those named come first.
+            xy: places, shape (n, 2), n at least 1.
             counts: ratings of each, shape (n,).
-            titles: of the ones to name.
-            named: how many are named, as far as there is room.
+            titles: of each.
         """
         low, high = np.minimum(xy.min(axis=0), 0), np.maximum(xy.max(axis=0), 0)
         flat = high - low < 1e-9
@@ -60,7 +61,10 @@ class Scatter:
             for one, radius in enumerate(_SIZES)
             if np.any(size == one)
         ]
-        return cls(low, high, _svg("".join(paths)), _names(at[:named], titles[:named]))
+        names = [
+            _names(at[:most], titles[:most], kind, size) for kind, (most, size) in _NAMED.items()
+        ]
+        return cls(low, high, _svg("".join(paths)), _svg("".join(names)))
 
     def draw(self, description: str, marks: Mapping[str, tuple[float, float]]) -> Markup:
         """The picture, with marked places by their names.
@@ -74,9 +78,9 @@ class Scatter:
         drawn = [_mark(name, self._inside(place)) for name, place in marks.items()]
         faded = " marked" if marks else ""
         return _svg(
-            f'<svg class="scatter{faded}" viewBox="0 0 {_WIDTH:g} {_HEIGHT:g}" role="img" '
-            f'aria-label="{escape(description)}">{axes}{self.points}{self.names}'
-            f"{''.join(drawn)}</svg>"
+            f'<div class="frame"><svg class="scatter{faded}" viewBox="0 0 {_WIDTH:g} {_HEIGHT:g}" '
+            f'role="img" aria-label="{escape(description)}">{axes}{self.points}{self.names}'
+            f"{''.join(drawn)}</svg></div>"
         )
 
     def _inside(self, place: tuple[float, float]) -> Float64s:
@@ -97,28 +101,26 @@ def _dots(at: Float64s) -> str:
     return "".join(f"M{x:.0f} {y:.0f}h0" for x, y in at)
 
 
-def _names(at: Float64s, titles: Sequence[str]) -> Markup:
+def _names(at: Float64s, titles: Sequence[str], kind: str, size: float) -> Markup:
     texts = [short(title, 28) for title in titles]
-    if not texts:
-        return Markup()
-    sizes = np.array([[_LETTER * len(text), 15.0] for text in texts])
+    sizes = np.array([[_LETTER * size * len(text), 1.3 * size] for text in texts])
     frame = np.array([0, 0, _WIDTH, _HEIGHT])
     centres, shown = labels.place(sizes, at, frame, 4.0)
     lines = [
-        f'<text x="{x:.0f}" y="{y + 4:.0f}">{escape(text)}</text>'
+        f'<text x="{x:.0f}" y="{y + size / 3:.0f}">{escape(text)}</text>'
         for text, (x, y), visible in zip(texts, centres, shown, strict=True)
         if visible
     ]
-    return _svg(f'<g class="names">{"".join(lines)}</g>')
+    return _svg(f'<g class="names {kind}" font-size="{size:g}">{"".join(lines)}</g>')
 
 
 def _mark(name: str, at: Float64s) -> str:
     x, y = at
     right = x < _WIDTH * 0.7
     return (
-        f'<g class="mark-here"><circle cx="{x:.1f}" cy="{y:.1f}" r="7"/>'
-        f'<text x="{x + (13 if right else -13):.1f}" y="{y + 5:.1f}" '
-        f'text-anchor="{"start" if right else "end"}">{escape(short(name, 40))}</text></g>'
+        f'<g class="mark-here" transform="translate({x:.1f} {y:.1f})"><circle r="8"/>'
+        f'<text x="{14 if right else -14}" y="5" text-anchor="{"start" if right else "end"}">'
+        f"{escape(short(name, 40))}</text></g>"
     )
 
 

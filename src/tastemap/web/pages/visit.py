@@ -3,21 +3,24 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass, replace
 from functools import wraps
 from typing import Any, NoReturn
+from urllib.parse import parse_qsl
 
+from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
 
-from tastemap.errors import NotFittedFor, TastemapError, UnknownIdError
+from tastemap.errors import NotFittedFor, StoreFullError, TastemapError, UnknownIdError
 from tastemap.web.pages.reading import Reading, reading_of
 from tastemap.web.pages.site import render
 from tastemap.web.service import Service
 
 _LOG = logging.getLogger("tastemap.web")
+_MOST_FIELDS = 2000
 _SECTIONS = (
     ("map", "/explore/map", "Map"),
     ("rankings", "/explore/rankings", "Rankings"),
@@ -35,11 +38,13 @@ class Visit:
         request: as it came.
         service: the live model, at the moment of asking.
         reading: the same model, read.
+        form: the fields that were sent, in their order.
     """
 
     request: Request
     service: Service
     reading: Reading
+    form: Sequence[tuple[str, str]] = ()
 
     @property
     def query(self) -> Any:
@@ -68,22 +73,41 @@ class Visit:
         )
 
 
-def page(view: Callable[[Visit], Response]) -> Callable[[Request], Response]:
-    """A view as an endpoint. It is no coroutine, so that it runs in a thread of its own."""
+def page(view: Callable[[Visit], Response]) -> Callable[[Request], Awaitable[Response]]:
+    """A view as an endpoint. Views take their time in a thread, not in the event loop."""
 
     @wraps(view)
-    def endpoint(request: Request) -> Response:
-        service: Service = request.app.state.shelf.live
-        visit = Visit(request, service, reading_of(service.recommender))
-        try:
-            return view(visit)
-        except (TastemapError, HTTPException) as error:
-            return _failed(visit, error)
-        except Exception as error:
-            _LOG.error("a page failed", exc_info=error)
-            return _failed(visit, error)
+    async def endpoint(request: Request) -> Response:
+        body = await request.body()
+        return await run_in_threadpool(_seen, view, request, body)
 
     return endpoint
+
+
+def _seen(view: Callable[[Visit], Response], request: Request, body: bytes) -> Response:
+    service: Service = request.app.state.shelf.live
+    visit = Visit(request, service, reading_of(service.recommender))
+    try:
+        return view(replace(visit, form=_fields(body)) if body else visit)
+    except (TastemapError, HTTPException) as error:
+        return _failed(visit, error)
+    except Exception as error:
+        _LOG.error("a page failed", exc_info=error)
+        return _failed(visit, error)
+
+
+def _fields(body: bytes) -> list[tuple[str, str]]:
+    """The fields of a form.
+
+    Raises:
+        HTTPException: they cannot be read, or are too many.
+    """
+    try:
+        return parse_qsl(
+            body.decode(), keep_blank_values=True, errors="strict", max_num_fields=_MOST_FIELDS
+        )
+    except ValueError as error:
+        raise HTTPException(400, "This form cannot be read.") from error
 
 
 def _failed(visit: Visit, error: Exception) -> Response:
@@ -93,6 +117,8 @@ def _failed(visit: Visit, error: Exception) -> Response:
         return error_page(404, str(error), visit)
     if isinstance(error, NotFittedFor):
         return error_page(409, str(error), visit)
+    if isinstance(error, StoreFullError):
+        return error_page(503, str(error), visit)
     if isinstance(error, TastemapError):
         return error_page(422, str(error), visit)
     return error_page(500, "", visit)
