@@ -76,6 +76,25 @@ def back_substitute(lower: Array, forward: Array, normals: Array) -> Array:
     return np.linalg.solve(lower.T, forward + normals)
 
 
+def solve_short_row(ratings: Any, other: Any, prior: Any, row: int) -> tuple[Array, Array, float]:
+    """Means, variances and objective of a row with a diagonal prior of mean 0, by Woodbury."""
+    k = other.factors.shape[1] - 1
+    mine = slice(ratings.start[row], ratings.start[row + 1])
+    columns = ratings.columns[mine]
+    weights = ratings.roots[mine].astype(np.float64) ** 2 if len(ratings.roots) else 1.0
+    weights = np.broadcast_to(weights, len(columns))
+    z = other.factors[columns].astype(np.float64)
+    t = ratings.values[mine] * float(ratings.step) + float(ratings.shift) - z[:, k]
+    z[:, k] = other.intercept
+    p = float(prior.scale[row]) * np.diag(prior.precision).astype(np.float64)
+    if len(other.variance):
+        p[:k] += float(prior.noise) * (weights @ other.variance[columns, :k].astype(np.float64))
+    g = z / p @ z.T + np.diag(1 / (float(prior.noise) * weights))
+    across = np.linalg.solve(g, z / p)
+    variance = 1 / p - np.einsum("nk,nk->k", z / p, across)
+    return across.T @ t, variance, float(t @ np.linalg.solve(g, t))
+
+
 def solve_rows(ratings: Any, other: Any, prior: Any, normals: Array) -> dict[str, Array]:
     """Draws (or means), means, variances and objective of every row, by their names."""
     found: dict[str, list[Any]] = {"factors": [], "means": [], "variance": [], "objective": []}

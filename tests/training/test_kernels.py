@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 pytest.importorskip("numba")
 
-from tastemap.training import kernels, solver_settings
+from tastemap.training import kernels, kernels_passes, solver_settings
 from tastemap.training.kernels import STRIDE
 from tastemap.training.rows import Other, Prior, RowRatings, Solved
 from tests import oracles
@@ -48,8 +48,9 @@ def compiled(path: Path) -> set[str]:
     return names
 
 
-def test_every_kernel_is_in_one_of_two_files_and_has_a_twin(twins: set[str]) -> None:
-    sources = (SOURCE, SOURCE.with_name("kernels_ordinal.py"))
+def test_every_kernel_is_in_a_file_of_kernels_and_has_a_twin(twins: set[str]) -> None:
+    sources = sorted(SOURCE.parent.glob("kernels*.py"))
+    assert len(sources) == 3
     assert len(compiled(SOURCE)) >= 8
     for path in SOURCE.parents[1].rglob("*.py"):
         text = path.read_text(encoding="utf-8")
@@ -84,6 +85,7 @@ def make_problem(
     coded: bool = True,
     intercept: float = 1.0,
     own_mean: bool = False,
+    plain: bool = False,
 ) -> Problem:
     chance = np.random.default_rng(seed)
     n = sum(lengths)
@@ -106,6 +108,9 @@ def make_problem(
         chance.uniform(0.5, 2, len(lengths)).astype(F),
         F(1.3),
     )
+    if plain:  # a prior mean of 0, and coordinates that are independent
+        precision = np.diag(np.diag(prior.precision))
+        prior = prior._replace(precision=precision, linear=np.zeros((1, k + 1), F))
     return ratings, Other(factors, variance, F(intercept)), prior
 
 
@@ -119,6 +124,7 @@ problems = st.builds(
     coded=st.booleans(),
     intercept=st.sampled_from([1.0, 0.0]),
     own_mean=st.booleans(),
+    plain=st.booleans(),
 )
 
 
@@ -184,6 +190,21 @@ def test_solving_and_drawing(problem: Problem, draw: bool, means: bool, variance
             close(found, expected[name])
 
 
+def test_a_row_of_few_ratings_is_solved_in_their_space() -> None:
+    ratings, other, prior = make_problem(3, [5, 0, 8], 16, spread=True, weighted=True, plain=True)
+    nothing = np.zeros((0, 17), F)
+    expected = oracles.solve_rows(ratings, other, prior, nothing)
+    for row, n in ((0, 5), (1, 0), (2, 8)):
+        solved = room(3, 17, means=False)
+        z, gram, target = np.empty((n + 1, 17), F), np.empty((n, n), F), np.empty(n, F)
+        kernels.solve_short_row(ratings, other, prior, row, z, gram, target, solved)
+        for name in ("factors", "variance", "objective"):
+            close(getattr(solved, name)[row], expected[name][row])
+        twin = oracles.solve_short_row(ratings, other, prior, row)
+        for found, mine in zip(twin, ("factors", "variance", "objective"), strict=True):
+            close(np.asarray(found), expected[mine][row])
+
+
 @relaxed
 @given(problems, st.integers(0, 5))
 def test_solving_without_negative_factors(problem: Problem, passes: int) -> None:
@@ -220,7 +241,7 @@ def test_group_rows(rows: list[int], wanted: bool) -> None:
     begins = np.cumsum(counts) - counts
     columns, grouped = np.zeros_like(others), np.zeros_like(values)
     sources = np.zeros(len(rows) if wanted else 0, np.int64)
-    kernels.group_rows(codes, others, values, begins, columns, grouped, sources)
+    kernels_passes.group_rows(codes, others, values, begins, columns, grouped, sources)
     expected = oracles.group_rows(codes, others, values)
     np.testing.assert_array_equal(columns, expected[0])
     np.testing.assert_array_equal(grouped, expected[1])
@@ -238,7 +259,7 @@ def test_predict_pairs(seed: int, k: int, n: int) -> None:
     users = frozen(chance.integers(0, 7, n).astype(np.int32))
     items = frozen(chance.integers(0, 5, n).astype(np.int32))
     out = np.zeros(n, F)
-    kernels.predict_pairs(users, items, p, q, F(3.5), out, 0, n)
+    kernels_passes.predict_pairs(users, items, p, q, F(3.5), out, 0, n)
     close(out, oracles.predict_pairs(users, items, p, q, 3.5))
 
 
@@ -251,7 +272,7 @@ def test_residual_products(problem: Problem, k: int) -> None:
     own, theirs = chance.standard_normal(n_rows).astype(F), other.factors[:, -1].copy()
     x = chance.standard_normal((n_other, k)).astype(F)
     out = np.full((n_rows, k), 9, F)
-    kernels.residual_products(ratings, theirs, own, x, out, 0, n_rows)
+    kernels_passes.residual_products(ratings, theirs, own, x, out, 0, n_rows)
     close(out, oracles.residual_products(ratings, theirs, own, x))
 
 
@@ -265,12 +286,12 @@ def test_draw_coefficients(seed: int, n_rows: int, n_features: int) -> None:
     start = frozen(np.concatenate([[0], np.cumsum([len(one) for one in lists])]))
     rows = frozen(np.concatenate(lists).astype(np.int32))
     roots = chance.uniform(0.1, 1, n_rows).astype(F)
-    ridge = chance.uniform(0.5, 30, kernels.GROUP).astype(F)
-    rest = chance.standard_normal((n_rows, kernels.GROUP)).astype(F)
-    coefficients, normals = chance.standard_normal((2, n_features, kernels.GROUP)).astype(F)
+    ridge = chance.uniform(0.5, 30, kernels_passes.GROUP).astype(F)
+    rest = chance.standard_normal((n_rows, kernels_passes.GROUP)).astype(F)
+    coefficients, normals = chance.standard_normal((2, n_features, kernels_passes.GROUP)).astype(F)
     left, drawn = oracles.draw_coefficients(start, rows, roots, ridge, rest, coefficients, normals)
     flat = rest.ravel(), coefficients.ravel()
-    kernels.draw_coefficients(start, rows, roots, ridge, *flat, normals.ravel())
+    kernels_passes.draw_coefficients(start, rows, roots, ridge, *flat, normals.ravel())
     close(flat[0].reshape(rest.shape), left)
     close(flat[1].reshape(drawn.shape), drawn)
 
@@ -309,9 +330,13 @@ def test_a_failed_pivot_spoils_its_row_only(k: int) -> None:
     prior.scale[1] = 0  # nothing known, nothing rated: A = 0
     solved = room(3, k + 1)
     kernels.solve_rows(ratings, other, prior, np.zeros((0, k + 1), F), solved, 0, 3)
-    for array in solved:
-        assert np.all(np.isnan(array[1]))
-        assert np.all(np.isfinite(array[[0, 2]]))
+    without = room(3, k + 1, means=False)
+    prior.linear[:] = 0  # in the space of the ratings, where they are few
+    kernels.solve_rows(ratings, other, prior, np.zeros((0, k + 1), F), without, 0, 3)
+    for array in (*solved, *without):
+        if len(array):
+            assert np.all(np.isnan(array[1]))
+            assert np.all(np.isfinite(array[[0, 2]]))
 
 
 def test_kernels_work_where_no_cache_can_be_written(tmp_path: Path) -> None:
@@ -319,11 +344,11 @@ def test_kernels_work_where_no_cache_can_be_written(tmp_path: Path) -> None:
         "import numba.core.caching as caching\n"
         "caching.CacheImpl._locator_classes = []\n"
         "import numpy as np\n"
-        "from tastemap.training import kernels\n"
+        "from tastemap.training import kernels_passes\n"
         "out = np.zeros(1, np.float32)\n"
         "codes = np.zeros(1, np.int32)\n"
         "side = np.ones((1, 3), np.float32)\n"
-        "kernels.predict_pairs(codes, codes, side, side, np.float32(2), out, 0, 1)\n"
+        "kernels_passes.predict_pairs(codes, codes, side, side, np.float32(2), out, 0, 1)\n"
         "assert out[0] == 6, out\n"
     )
     environment = {**os.environ, "PYTHONPATH": str(SOURCE.parents[2])}

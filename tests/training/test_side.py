@@ -12,7 +12,7 @@ from tastemap.data.ratings import Ratings
 from tastemap.data.synthetic import synthetic_ratings
 from tastemap.data.vocabulary import Vocabulary
 from tastemap.metrics.rating import mse
-from tastemap.training import hyperpriors, kernels, side
+from tastemap.training import hyperpriors, kernels_passes, side
 from tastemap.training.gibbs import GibbsSettings, fit_gibbs
 from tastemap.training.hyperpriors import draw_coefficient_precision
 from tastemap.training.rows import group_both
@@ -36,7 +36,7 @@ def features_of(ratings: Ratings, width: int) -> tuple[RatedFeatures, np.ndarray
     return RatedFeatures.of(by_user, by_item, width), design
 
 
-@pytest.mark.parametrize("width", [2, 3, kernels.GROUP, kernels.GROUP + 1])
+@pytest.mark.parametrize("width", [2, 3, kernels_passes.GROUP, kernels_passes.GROUP + 1])
 def test_what_features_explain_is_the_sum_of_their_coefficients(small: Ratings, width: int) -> None:
     features, design = features_of(small, width)
     chance = np.random.default_rng(0)

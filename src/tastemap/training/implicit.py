@@ -31,7 +31,7 @@ from tastemap.models.interactions import Interactions
 from tastemap.models.preference import PreferenceModel, Weighting
 from tastemap.models.protocol import blocks
 from tastemap.randomness import stream
-from tastemap.training import kernels
+from tastemap.training import kernels, kernels_passes
 from tastemap.training.history import Epoch, OnEpoch, TrainingHistory
 from tastemap.training.rows import Other, Prior, RowRatings, Solved, read_only
 from tastemap.training.schedule import Workers, compile_message, even_blocks, row_blocks
@@ -233,7 +233,7 @@ def _scores(side: _Side, mine: Factors, theirs: Factors, workers: Workers) -> Va
     out = np.empty(len(side.columns), np.float32)
 
     def work(first: int, last: int) -> None:
-        kernels.predict_pairs(
+        kernels_passes.predict_pairs(
             side.rows, side.columns, mine, theirs, np.float32(0), out, first, last
         )
 

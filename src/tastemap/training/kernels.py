@@ -1,4 +1,4 @@
-"""Every compiled loop of tastemap: arrays in, arrays out, no randomness, no errors.
+"""The compiled solvers: arrays in, arrays out, no randomness, no errors.
 
 The kernels work on rows (users, or items) whose ratings lie together. A row's unknowns are its
 k factors and its bias; what the row's ratings say of them is a linear model,
@@ -46,32 +46,10 @@ STRIDE = 264
 MAX_FACTORS = 256
 """The most factors a row may have: padding, bias and target must fit in a row of a triangle."""
 
-GROUP = 9
-"""Coordinates that `draw_coefficients` draws at a time: 16 factors and a bias are two groups."""
-
 AHEAD = 12
 """The rows of the ratings so far ahead are fetched while a triangle is added to."""
 LINE = 16
 """Numbers in a line of the cache."""
-
-
-@_kernel
-def group_rows(codes, others, values, places, columns, grouped, sources):
-    """Group ratings by row, keeping their order within each: one pass of a counting sort.
-
-    Args:
-        codes, others, values: row, column (int32) and coded value of each rating, shape (n,).
-        places: where each row begins, shape (n_rows,), int64; on return, where it ends.
-        columns, grouped: written: ``others`` and ``values`` in the new order, shape (n,).
-        sources: written: the old position of each rating, shape (n,), int64; (0,) if unwanted.
-    """
-    for n in range(codes.shape[0]):
-        place = places[codes[n]]
-        places[codes[n]] = place + 1
-        columns[place] = others[n]
-        grouped[place] = values[n]
-        if sources.shape[0]:
-            sources[place] = n
 
 
 @_kernel
@@ -274,6 +252,96 @@ def back_substitute(triangle, bias, normals, row, x, out):
 
 
 @_kernel
+def solve_short_row(ratings, other, prior, row, z, gram, target, solved):
+    """Solve for the unknowns of a row of few ratings, in the space of its ratings.
+
+    With P = Λ + α diag Σ w Var z diagonal and a prior mean of 0, Woodbury's identity has
+
+        G = Z P⁻¹ Zᵀ + (α w)⁻¹,    A⁻¹ b = P⁻¹ Zᵀ G⁻¹ t,    A⁻¹ = P⁻¹ - P⁻¹ Zᵀ G⁻¹ Z P⁻¹,
+
+    n x n numbers for n ratings instead of (k + 1) x (k + 1). With weights, z and t are multiplied
+    by √w.
+
+    Args:
+        ratings, other, prior, solved: as of `solve_rows`; Λ diagonal.
+        row: which row.
+        z: scratch, shape (n + 1 or more, k + 1).
+        gram: scratch, shape (n or more, n or more).
+        target: scratch, shape (n or more,).
+    """
+    k = other.factors.shape[1] - 1
+    start, n = ratings.start[row], ratings.start[row + 1] - ratings.start[row]
+    variance = z[n]
+    for j in range(k + 1):
+        variance[j] = prior.scale[row] * prior.precision[j, j]
+    for m in range(n):
+        column = ratings.columns[start + m]
+        root = ratings.roots[start + m] if ratings.roots.shape[0] else np.float32(1)
+        mine, theirs = z[m], other.factors[column]
+        for j in range(k):
+            mine[j] = theirs[j] * root
+        mine[k] = other.intercept * root
+        t = np.float32(ratings.values[start + m]) * ratings.step + ratings.shift
+        target[m] = (t - theirs[k]) * root
+        if other.variance.shape[0]:
+            unsure, weight = other.variance[column], prior.noise * root * root
+            for j in range(k):
+                variance[j] += unsure[j] * weight
+    objective = np.float32(0)
+    for j in range(k + 1):
+        if not variance[j] > 0:
+            variance[j] = objective = np.float32(np.nan)
+        variance[j] = np.float32(1) / variance[j]
+    # G, lower triangle; then its Cholesky factor L in place, with 1 / L[i, i] on the diagonal,
+    # and L⁻¹ Z and L⁻¹ t in the place of Z and t.
+    for i in range(n):
+        mine = z[i]
+        for m in range(i + 1):
+            theirs, total = z[m], np.float32(0)
+            for j in range(k + 1):
+                total += mine[j] * theirs[j] * variance[j]
+            gram[i, m] = total
+        gram[i, i] += np.float32(1) / prior.noise
+    for i in range(n):
+        mine = z[i]
+        for m in range(i):
+            total = gram[i, m]
+            for q in range(m):
+                total -= gram[i, q] * gram[m, q]
+            gram[i, m] = total = total * gram[m, m]
+            gram[i, i] -= total * total
+            target[i] -= total * target[m]
+            theirs = z[m]
+            for j in range(k + 1):
+                mine[j] -= total * theirs[j]
+        pivot = gram[i, i]
+        inverse = np.float32(1) / np.sqrt(pivot) if pivot > 0 else np.float32(np.nan)
+        gram[i, i] = inverse
+        target[i] *= inverse
+        for j in range(k + 1):
+            mine[j] *= inverse
+    x = solved.factors[row]
+    x[:] = np.float32(0)
+    for m in range(n):
+        theirs, mine = z[m], target[m]
+        objective += mine * mine
+        for j in range(k + 1):
+            x[j] += theirs[j] * mine
+    for j in range(k + 1):
+        x[j] *= variance[j]
+    solved.objective[row] = objective
+    if solved.variance.shape[0]:
+        out = solved.variance[row]
+        out[:] = np.float32(0)
+        for m in range(n):
+            theirs = z[m]
+            for j in range(k + 1):
+                out[j] += theirs[j] * theirs[j]
+        for j in range(k + 1):
+            out[j] = variance[j] - variance[j] * variance[j] * out[j]
+
+
+@_kernel
 def solve_rows(ratings, other, prior, normals, solved, first, last):
     """Solve for the unknowns of rows ``first`` to ``last - 1``, or draw them.
 
@@ -293,7 +361,22 @@ def solve_rows(ratings, other, prior, normals, solved, first, last):
     x = np.zeros(bias + 1, np.float32)
     spread = np.zeros(k + 1, np.float32)
     at = (bias + 1) * STRIDE
+    # Rows of fewer ratings are solved in the space of these, where the prior allows it.
+    short = (k + 1) // 2 + 1
+    if normals.shape[0] or solved.means.shape[0] or prior.linear.shape[0] > 1:
+        short = 0
+    for i in range(k + 1):
+        if prior.linear[0, i] != 0:
+            short = 0
+        for j in range(i):
+            if prior.precision[i, j] != 0:
+                short = 0
+    z, gram = np.empty((short + 1, k + 1), np.float32), np.empty((short, short), np.float32)
+    given = np.empty(short, np.float32)
     for row in range(first, last):
+        if ratings.start[row + 1] - ratings.start[row] < short:
+            solve_short_row(ratings, other, prior, row, z, gram, given, solved)
+            continue
         normal_equations(ratings, other, prior, row, triangle, block, spread)
         factorise(triangle, bias, panel, negative)
         solved.objective[row] = triangle[at + bias + 1]
@@ -342,83 +425,3 @@ def solve_rows_nonnegative(ratings, other, prior, passes, solved, first, last):
                 best = x[i] - gradient / triangle[at * STRIDE + at]
                 x[i] = max(best, np.float32(0)) if i < k else best
         solved.objective[row] = objective
-
-
-@_kernel
-def draw_coefficients(start, rows, roots, ridge, rest, coefficients, normals):
-    """Draw the coefficients of features, each given all others, for GROUP coordinates at a time.
-
-    In each coordinate by itself rest_r = x_r - Σ_j f_rj c_j ~ N(0, 1) and c_j ~ N(0, 1 / ridge):
-    given the others c_j has precision P = Σ f² + ridge and mean Σ_r f_rj (rest_r + f_rj c_j) / P.
-
-    Args:
-        start, rows: the rows that have each feature, ``rows[start[j]:start[j + 1]]``.
-        roots: f of the features a row has, the same for all of them, shape (n_rows,), float32.
-        ridge: shape (GROUP,), float32.
-        rest: shape (n_rows * GROUP,), float32; on return what the new coefficients leave.
-        coefficients: shape (n_features * GROUP,), float32; drawn anew on return.
-        normals: standard normals, as many.
-    """
-    change = np.zeros(GROUP, np.float32)
-    for j in range(start.shape[0] - 1):
-        begin, end, at = start[j], start[j + 1], j * GROUP
-        change[:] = squares = np.float32(0)
-        for n in range(begin, end):
-            root = roots[rows[n]]
-            squares += root * root
-            left = rest[np.int64(rows[n]) * GROUP :]
-            for c in range(GROUP):
-                change[c] += root * left[c]
-        for c in range(GROUP):
-            precision, before = squares + ridge[c], coefficients[at + c]
-            mean = (change[c] + squares * before) / precision
-            coefficients[at + c] = mean + normals[at + c] / np.sqrt(precision)
-            change[c] = coefficients[at + c] - before
-        for n in range(begin, end):
-            root = roots[rows[n]]
-            left = rest[np.int64(rows[n]) * GROUP :]
-            for c in range(GROUP):
-                left[c] -= root * change[c]
-
-
-@_kernel
-def predict_pairs(users, items, user_side, item_side, mean, out, first, last):
-    """Write mean + b_u + c_i + p_u · q_i for pairs ``first`` to ``last - 1``.
-
-    Args:
-        users, items: codes, shape (n,), int32.
-        user_side, item_side: factors then bias, shape (n_users or n_items, k + 1), float32.
-        mean, out: float32; ``out`` is written, shape (n,).
-        first, last: range of pairs.
-    """
-    k = user_side.shape[1] - 1
-    for n in range(first, last):
-        user, item = users[n], items[n]
-        dot = np.float32(0)
-        for j in range(k):
-            dot += user_side[user, j] * item_side[item, j]
-        out[n] = mean + user_side[user, k] + item_side[item, k] + dot
-
-
-@_kernel
-def residual_products(ratings, other, own, x, out, first, last):
-    """Write Σ w (t - own - other) x over the ratings of rows ``first`` to ``last - 1``.
-
-    Args:
-        ratings: a `RowRatings`.
-        other, own: biases of the other side and of the rows, float32.
-        x: a vector for each of the other side, shape (n_other, k), float32.
-        out: written, shape (n_rows, k).
-        first, last: range of rows.
-    """
-    for row in range(first, last):
-        sums = out[row]
-        sums[:] = np.float32(0)
-        for n in range(ratings.start[row], ratings.start[row + 1]):
-            column = ratings.columns[n]
-            t = np.float32(ratings.values[n]) * ratings.step + ratings.shift
-            t -= own[row] + other[column]
-            if ratings.roots.shape[0]:
-                t *= ratings.roots[n] * ratings.roots[n]
-            for j in range(x.shape[1]):
-                sums[j] += t * x[column, j]

@@ -11,7 +11,7 @@ from tastemap.arrays import AnyArray, Codes, Factors, Float64s, Mask, Values
 from tastemap.data.ratings import Ratings
 from tastemap.errors import ConfigError, TrainingError
 from tastemap.models.protocol import blocks
-from tastemap.training import kernels
+from tastemap.training import kernels, kernels_passes
 from tastemap.training.schedule import Block, Workers, even_blocks, row_blocks
 
 _STEPS = (1.0, 0.5, 0.25)
@@ -191,7 +191,7 @@ def _grouped(
     columns = np.empty(len(codes), np.int32)
     grouped = np.empty_like(values)
     sources = np.empty(len(codes) if len(roots) else 0, np.int64)
-    kernels.group_rows(
+    kernels_passes.group_rows(
         read_only(codes), read_only(others), read_only(values), start[:-1].copy(),
         columns, grouped, sources,
     )  # fmt: skip
@@ -255,7 +255,7 @@ def predict(
     users, items = read_only(users), read_only(items)
 
     def work(first: int, last: int) -> None:
-        kernels.predict_pairs(
+        kernels_passes.predict_pairs(
             users, items, user_side, item_side, np.float32(mean), out, first, last
         )
 

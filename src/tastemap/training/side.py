@@ -25,7 +25,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from tastemap.arrays import AnyArray, Codes, Factors, Float64s, Int64s, Mask, Values
-from tastemap.training import kernels
+from tastemap.training import kernels_passes
 from tastemap.training.hyperpriors import diagonal_coordinates, draw_coefficient_precision
 from tastemap.training.rows import GroupedRows
 
@@ -121,7 +121,7 @@ class CoefficientDraw:
 
     def work(self, group: int) -> None:
         """Draw one group of coordinates; groups in any order, and at the same time."""
-        kernels.draw_coefficients(
+        kernels_passes.draw_coefficients(
             self.features.start, self.features.rows, self.features.roots, self.ridge[group],
             self.rest[group], self.coefficients[group], self.normals[group],
         )  # fmt: skip
@@ -138,7 +138,7 @@ class CoefficientDraw:
 def _in_groups(array: Factors, padding: float = 0) -> AnyArray:
     """Columns in groups of GROUP, shape (groups, n * GROUP), padded to whole groups."""
     n, width = array.shape
-    size = kernels.GROUP
+    size = kernels_passes.GROUP
     groups = -(-width // size)
     padded = np.full((groups, n, size), padding, np.float32)
     for group in range(groups):
@@ -150,5 +150,5 @@ def _in_groups(array: Factors, padding: float = 0) -> AnyArray:
 def _of_groups(grouped: AnyArray, width: int) -> Factors:
     """The inverse of `_in_groups`, shape (n, width)."""
     groups = len(grouped)
-    apart = grouped.reshape(groups, -1, kernels.GROUP).transpose(1, 0, 2)
+    apart = grouped.reshape(groups, -1, kernels_passes.GROUP).transpose(1, 0, 2)
     return np.ascontiguousarray(apart.reshape(apart.shape[0], -1)[:, :width])

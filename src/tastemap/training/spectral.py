@@ -18,7 +18,7 @@ import numpy as np
 
 from tastemap.arrays import Factors, Values
 from tastemap.randomness import stream
-from tastemap.training import kernels
+from tastemap.training import kernels_passes
 from tastemap.training.rows import GroupedRows
 from tastemap.training.schedule import Workers
 
@@ -81,7 +81,7 @@ def _products(
     x = np.ascontiguousarray(x)
 
     def work(first: int, last: int) -> None:
-        kernels.residual_products(rows.ratings, other, own, x, out, first, last)
+        kernels_passes.residual_products(rows.ratings, other, own, x, out, first, last)
 
     workers.each(work, rows.blocks)
     return out
