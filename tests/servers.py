@@ -116,6 +116,6 @@ def postgresql(*options: str) -> Iterator[Server]:
             server.start()
             yield server
         finally:
-            server.stop()
+            server.stop(at_once=True)  # what it holds is not needed any more
     finally:
         shutil.rmtree(folder)

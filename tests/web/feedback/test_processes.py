@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import multiprocessing
 from multiprocessing.synchronize import Barrier
 from pathlib import Path
 
 from tastemap.web import FeedbackStore
+from tests.web.feedback.witness import PROCESSES
 
-PROCESSES = multiprocessing.get_context("forkserver")
-PROCESSES.set_forkserver_preload(["tests.web.feedback.hosting", "tastemap.web.feedback.store"])
 N = 4
 
 
