@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import shutil
+from pathlib import Path
 from typing import Any
 
 import jsonschema
@@ -10,7 +12,8 @@ from starlette.testclient import TestClient
 
 from tastemap.web.app import OPERATIONS
 from tastemap.web.openapi import document
-from tastemap.web.operations import Operation
+from tastemap.web.operations import Access, Operation
+from tastemap.web.security.scopes import needed
 from tests.web.conftest import Serve
 
 DOCUMENT = document(OPERATIONS)
@@ -57,6 +60,10 @@ REQUESTS: dict[tuple[str, str], list[tuple[str, Any]]] = {
     ("GET", "/components"): [("/components?n=2&items=3&most_rated=500", None)],
     ("GET", "/map"): [("/map", None)],
     ("GET", "/biases"): [("/biases?n=4&include=genres=Drama&min_ratings=3", None)],
+    ("POST", "/admin/reload"): [("/admin/reload", {"model": "ease"}), ("/admin/reload", {})],
+    ("POST", "/admin/refit"): [("/admin/refit", {"seed": 1, "holdout": 0.2})],
+    ("GET", "/admin/refit"): [("/admin/refit", None)],
+    ("GET", "/admin/models"): [("/admin/models", None)],
     ("GET", "/health"): [("/health", None)],
     ("GET", "/ready"): [("/ready", None)],
     ("GET", "/metrics"): [("/metrics", None)],
@@ -79,8 +86,11 @@ def test_every_operation_is_asked_here() -> None:
 
 
 @pytest.mark.parametrize("operation", OPERATIONS, ids=lambda one: " ".join(key(one)))
-def test_an_answer_is_as_documented(operation: Operation, serve: Serve) -> None:
-    client = serve("biased")
+def test_an_answer_is_as_documented(
+    operation: Operation, serve: Serve, models: Path, tmp_path: Path
+) -> None:
+    shutil.copytree(models, tmp_path / "models")
+    client = serve("biased", tmp_path / "models")
     said = DOCUMENT["paths"][operation.path][operation.method.lower()]
     assert said["summary"]
     assert said["description"]
@@ -110,6 +120,12 @@ def test_a_mistake_is_answered_as_documented(operation: Operation, client: TestC
         content = said[str(answer.status_code)]["content"]["application/problem+json"]
         check(answer.json(), content["schema"])
         assert answer.json()["detail"]
+
+
+def test_keys_are_asked_for_as_documented() -> None:
+    for one in OPERATIONS:
+        scope = needed(one.method, one.path.replace("{id}", "4"))
+        assert (Access.OPEN.value if scope is None else scope.value) == one.access.value, one.path
 
 
 def test_fields_are_explained() -> None:

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import dataclasses
 import os
+import socket
+import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -99,13 +102,26 @@ def serve(
     )
 
 
+def _free_port(host: str) -> int:
+    with socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET) as free:
+        free.bind((host, 0))
+        port: int = free.getsockname()[1]
+        return port
+
+
 def run(settings: Settings, *, access_log: bool = False) -> None:
     """Serve until it is stopped."""
     # Requests are answered side by side: threads of BLAS within one only get in the way. Read
     # when NumPy is loaded, so before that.
     for name in _THREADS:
         os.environ.setdefault(name, "1")
+    if not settings.port:
+        settings = dataclasses.replace(settings, port=_free_port(settings.host))
     os.environ.update(settings.to_env())
+    if settings.workers > 1:
+        # Where workers put what they count, so that any of them can tell it for all.
+        counts = tempfile.TemporaryDirectory(prefix="tastemap-metrics-")
+        os.environ["PROMETHEUS_MULTIPROC_DIR"] = counts.name
     import uvicorn
 
     from tastemap.web.security import logs

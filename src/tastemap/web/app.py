@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import gc
 import logging
 from collections.abc import AsyncIterator
 
@@ -19,7 +20,7 @@ from tastemap.web.feedback.store import FeedbackStore
 from tastemap.web.openapi import document
 from tastemap.web.operations import Operation, encode, json_bytes
 from tastemap.web.problems import on_http_error
-from tastemap.web.routes import health, items, people, ratings, reading
+from tastemap.web.routes import admin, health, items, people, ratings, reading
 from tastemap.web.security import sign_in
 from tastemap.web.security.auth import Authenticator
 from tastemap.web.security.guard import Guard
@@ -32,6 +33,7 @@ OPERATIONS: tuple[Operation, ...] = (
     *items.OPERATIONS,
     *reading.OPERATIONS,
     *health.OPERATIONS,
+    *admin.OPERATIONS,
 )
 """Every operation of the API; those asked most often first."""
 
@@ -83,7 +85,9 @@ async def openapi(_: Request) -> Response:
 
 def app_from_env() -> FastAPI:
     """The application of a worker process, with the settings in its environment."""
-    return create_app(Settings.from_env())
+    app = create_app(Settings.from_env())
+    app.state.owns_process = True
+    return app
 
 
 @contextlib.asynccontextmanager
@@ -92,12 +96,18 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     given = app.state.store
     if given is None:
         app.state.store = await asyncio.to_thread(FeedbackStore.open, settings.feedback)
-    app.state.shelf = Shelf(settings.root, settings.model, app.state.store)
+    app.state.shelf = Shelf(settings.root, settings.model, app.state.store, settings.cache)
+    if getattr(app.state, "owns_process", False):
+        # Millions of ids live as long as the model: looking through them for garbage takes long.
+        gc.collect()
+        gc.freeze()
+    app.state.refit = admin.RefitProcess()
     looking = asyncio.create_task(_look(app.state.shelf))
     try:
         yield
     finally:
         looking.cancel()
+        app.state.refit.stop()
         if app.state.store is not None and given is None:
             app.state.store.close()
 

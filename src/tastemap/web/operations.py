@@ -138,12 +138,12 @@ def _lists_of(kind: type[msgspec.Struct]) -> frozenset[str]:
 
 
 async def body_of(request: Request, kind: Any) -> Any:
-    """What a request sends.
+    """What a request sends; nothing is as good as an empty object.
 
     Raises:
         msgspec.DecodeError: it is no JSON, or not what is asked for.
     """
-    return _decoder(kind).decode(await request.body())
+    return _decoder(kind).decode(await request.body() or b"{}")
 
 
 @functools.cache

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import json
 import os
 import tempfile
@@ -29,17 +30,20 @@ class Shelf:
         root: the folder they lie in. Nothing outside is ever loaded.
         model: name of the one to serve, unless `use` has put another in its place since.
         store: feedback of the users, or None.
+        kept: users that are remembered, with the answers they got.
 
     Raises:
         ModelFolderError: there is no such model, or its folder is damaged.
     """
 
-    def __init__(self, root: Path, model: str, store: FeedbackStore | None = None) -> None:
-        self.root, self.asked, self.store = root, model, store
+    def __init__(
+        self, root: Path, model: str, store: FeedbackStore | None = None, kept: int = 20_000
+    ) -> None:
+        self.root, self.asked, self.store, self._kept = root, model, store, kept
         self._lock = threading.Lock()
         self._seen = self._stamp()
-        name = self._named_live()
-        self.live = Service(self.load(name), store, name=name)
+        name = named_live(self.root, self.asked)
+        self.live = self._serving(name)
 
     def names(self) -> list[str]:
         """The model folders there are, by name."""
@@ -75,10 +79,14 @@ class Shelf:
         Raises:
             ModelFolderError: no model has this name, or its folder is damaged.
         """
+        return load(self._folder(name))
+
+    def _folder(self, name: str) -> Path:
+        """The folder of a model: one of those that are listed, whatever the name looks like."""
         if name not in self.names():
             known = ", ".join(self.names()) or "none"
-            raise ModelFolderError(f"there is no model {name!r} in {self.root}: there are {known}")
-        return load(self.root / name)
+            raise ModelFolderError(f"there is no model {name!r}: there are {known}")
+        return self.root / name
 
     def use(self, name: str) -> Service:
         """Serve another model from now on, in every process.
@@ -89,9 +97,10 @@ class Shelf:
             ModelFolderError: no model has this name, or its folder is damaged.
         """
         with self._lock:
-            service = Service(self.load(name), self.store, name=name)
+            service = self._serving(name)
             write_live(self.root, self.asked, name)
             self._seen, self.live = self._stamp(), service
+        _let_go()
         return service
 
     def refresh(self) -> bool:
@@ -108,11 +117,13 @@ class Shelf:
             if stamp == self._seen:
                 return False
             self._seen = stamp
-            name = self._named_live()
-            if name == self.live.name:
-                return False
-            self.live = Service(self.load(name), self.store, name=name)
-            return True
+            name = named_live(self.root, self.asked)
+            self.live = self._serving(name)
+        _let_go()
+        return True
+
+    def _serving(self, name: str) -> Service:
+        return Service(self.load(name), self.store, name=name, kept=self._kept)
 
     def _stamp(self) -> tuple[int, int]:
         """What tells one writing of the live file from another."""
@@ -122,17 +133,32 @@ class Shelf:
             return 0, 0
         return found.st_ino, found.st_mtime_ns
 
-    def _named_live(self) -> str:
-        """The model that took the place of the one asked for, or that one."""
-        try:
-            said = json.loads((self.root / LIVE).read_text(encoding="utf-8"))
-        except FileNotFoundError:
-            return self.asked
-        except (OSError, ValueError) as error:
-            raise ModelFolderError(f"{self.root / LIVE} cannot be read: {error}") from error
-        if not isinstance(said, dict) or not isinstance(said.get("live"), str):
-            raise ModelFolderError(f"{self.root / LIVE} names no model: remove it")
-        return said["live"] if said.get("asked") == self.asked else self.asked
+
+def _let_go() -> None:
+    """Free the memory of a model that is served no more, also where objects are frozen."""
+    frozen = gc.get_freeze_count() > 0
+    gc.unfreeze()
+    gc.collect()
+    if frozen:
+        gc.freeze()
+
+
+def named_live(root: Path, asked: str) -> str:
+    """The model that took the place of the one a service was started with, or that one.
+
+    Raises:
+        ModelFolderError: the file that says so cannot be read.
+    """
+    try:
+        said = json.loads((root / LIVE).read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        return asked
+    except (OSError, ValueError) as error:
+        raise ModelFolderError(f"{root / LIVE} cannot be read: {error}") from error
+    if not isinstance(said, dict) or not isinstance(said.get("live"), str):
+        raise ModelFolderError(f"{root / LIVE} names no model: remove it")
+    live: str = said["live"]
+    return live if said.get("asked") == asked else asked
 
 
 def write_live(root: Path, asked: str, live: str) -> None:
