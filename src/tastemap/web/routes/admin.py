@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import subprocess
+
 from starlette.requests import Request
 from starlette.responses import Response
 
