@@ -1,0 +1,395 @@
+"""A running server against a bare FastAPI endpoint, on one core each, with the load on another.
+
+    python benchmarks/serve.py                    # all, about eight minutes
+    python benchmarks/serve.py --only routes      # one part: routes, large, start, soak
+
+Needs wrk (`apt-get install wrk`) and two cores. The server is `tastemap serve` as users start it,
+with feedback on disk; the bare endpoint is `async def bare(): return {"status": "ok"}` of FastAPI in
+the same uvicorn with the same event loop and parser. Both are pinned to one core, wrk to another. Runs
+take turns, medians are shown. Where the machine is not idle, requests per second of processor time
+say more than those per second of wall time: both are shown. Writes results/serve.md and .json.
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import datetime
+import json
+import os
+import platform
+import random
+import re
+import shutil
+import socket
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Iterator
+from dataclasses import replace
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import psutil
+import pyarrow as pa
+from epoch_speed import machine
+
+import tastemap as tm
+from tastemap.data.catalog import Catalog
+from tastemap.data.synthetic import synthetic_ratings
+
+SERVER_CORE, LOAD_CORE = "0", "1"
+CONNECTIONS = 8
+SETS = {"10,000 items": (20_000, 10_000, 1_000_000), "60,000 items": (20_000, 60_000, 2_000_000),
+        "1,000,000 items": (20_000, 1_000_000, 5_000_000)}  # fmt: skip
+"""Users, items and made ratings."""
+
+BARE = """
+from fastapi import FastAPI
+app = FastAPI()
+
+@app.get("/bare")
+async def bare():
+    return {"status": "ok"}
+"""
+# Each request asks for another user, so that no answer is one that was given before.
+USERS = """
+local n = 0
+request = function()
+  n = n + 1
+  return wrk.format("GET", "/users/" .. ((n * 7919) %% %(users)d + 1) .. "/recommendations?%(query)s")
+end
+"""
+NEWCOMERS = """
+local n, bodies = 0, {%(bodies)s}
+wrk.headers["Content-Type"] = "application/json"
+request = function()
+  n = n + 1
+  return wrk.format("POST", "/recommendations", nil, bodies[n %% #bodies + 1])
+end
+"""
+
+
+def main() -> None:
+    asked = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    asked.add_argument("--only", choices=["routes", "large", "start", "soak"])
+    asked.add_argument("--rounds", type=int, default=7, help="turns of each kind of request")
+    asked.add_argument("--seconds", type=int, default=4, help="of one turn")
+    asked.add_argument("--soak-seconds", type=int, default=60)
+    asked.add_argument("--models", type=Path, help="keep the made models here, and use them again")
+    given = asked.parse_args()
+    for tool in ("wrk", "taskset"):
+        if shutil.which(tool) is None:
+            sys.exit(f"this needs {tool}: apt-get install wrk util-linux")
+    results: dict[str, Any] = {}
+    with contextlib.ExitStack() as until_the_end:
+        root = given.models or Path(until_the_end.enter_context(tempfile.TemporaryDirectory()))
+        parts = {"routes": routes, "large": large, "start": start, "soak": soak}
+        for name, part in parts.items():
+            if given.only in (None, name):
+                results[name] = part(root, given)
+                print(json.dumps({name: results[name]}, indent=1), flush=True)
+    about = {
+        "date": datetime.datetime.now(datetime.UTC).date().isoformat(),
+        "machine": machine(),
+        "load": [round(one, 1) for one in os.getloadavg()],
+        "python": platform.python_version(),
+        **{name: version(name) for name in ("fastapi", "uvicorn", "numpy")},
+        "command": " ".join(["python", "benchmarks/serve.py", *sys.argv[1:]]),
+    }
+    if given.only is None:
+        write(Path(__file__).parent / "results" / "serve", about, results)
+
+
+def routes(root: Path, given: argparse.Namespace) -> dict[str, Any]:
+    """The hot routes with 10,000 items, in turn with the bare endpoint."""
+    folder = made(root, "10,000 items")
+    n_users, n_items, _ = SETS["10,000 items"]
+    kinds = {
+        "bare endpoint": ("bare", "", "/bare"),
+        "GET /users/{id}/recommendations": (
+            "tastemap", USERS % {"users": n_users, "query": "n=10"}, "/"),
+        "the same without reasons": (
+            "tastemap", USERS % {"users": n_users, "query": "n=10&why=0"}, "/"),
+        "the same user again": ("tastemap", "", "/users/4/recommendations?n=10"),
+        "POST /recommendations, 20 ratings": ("tastemap", newcomers(n_items), "/"),
+        "GET /health": ("tastemap", "", "/health"),
+    }  # fmt: skip
+    runs: dict[str, list[dict[str, float]]] = {kind: [] for kind in kinds}
+    with bare(root) as first, served(folder) as second:
+        servers = {"bare": first, "tastemap": second}
+        for turn in range(given.rounds + 1):
+            for kind, (server, script, path) in kinds.items():
+                seconds = 1 if turn == 0 else given.seconds  # the first only warms up
+                run = load(servers[server], path, script, seconds)
+                if turn:
+                    runs[kind].append(run)
+    return {kind: middle(of_kind) for kind, of_kind in runs.items()}
+
+
+def large(root: Path, given: argparse.Namespace) -> dict[str, Any]:
+    """A million items: exact lists, one request at a time."""
+    folder = made(root, "1,000,000 items")
+    n_users, n_items, _ = SETS["1,000,000 items"]
+    kinds = {
+        "GET /users/{id}/recommendations": USERS % {"users": n_users, "query": "n=10"},
+        "the same without reasons": USERS % {"users": n_users, "query": "n=10&why=0"},
+        "POST /recommendations, 20 ratings": newcomers(n_items),
+    }
+    found: dict[str, Any] = {}
+    with served(folder) as server:
+        for kind, script in kinds.items():
+            load(server, "/", script, 2, connections=1)
+            runs = [load(server, "/", script, given.seconds, connections=1) for _ in range(3)]
+            found[kind] = middle(runs)
+        found["memory in MB"] = round(server.process.memory_info().rss / 1e6)
+    return found
+
+
+def start(root: Path, given: argparse.Namespace) -> dict[str, Any]:
+    """From the command to the first list, with 60,000 items."""
+    folder = made(root, "60,000 items")
+    wall, processor = [], []
+    for _ in range(given.rounds):
+        began = time.perf_counter()
+        with served(folder, "/users/4/recommendations") as server:
+            wall.append(time.perf_counter() - began)
+            processor.append(spent(server.process))
+    return {
+        "seconds": statistics.median(wall),
+        "seconds at most": max(wall),
+        "seconds of processor time": statistics.median(processor),
+    }
+
+
+def soak(root: Path, given: argparse.Namespace) -> dict[str, Any]:
+    """Lists, newcomers and ratings at once, for a minute: errors, and memory."""
+    folder = made(root, "10,000 items")
+    n_users, n_items, _ = SETS["10,000 items"]
+    rating = """
+    local n = 0
+    wrk.headers["Content-Type"] = "application/json"
+    request = function()
+      n = n + 1
+      local body = string.format('{"user": %%d, "item": %%d, "rating": 4.0}',
+        n %% %(users)d + 1, (n * 31) %% %(items)d + 1)
+      return wrk.format("POST", "/ratings", nil, body)
+    end
+    """ % {"users": n_users, "items": n_items}
+    scripts = [USERS % {"users": n_users, "query": "n=10"}, newcomers(n_items), rating]
+    seconds = given.soak_seconds
+    with served(folder) as server, contextlib.ExitStack() as running:
+        asking = [
+            running.enter_context(_wrk(server.port, "/", script, seconds, 3)) for script in scripts
+        ]
+        memory: list[float] = []
+        began = time.perf_counter()
+        while time.perf_counter() - began < seconds:
+            time.sleep(1)
+            memory.append(server.process.memory_info().rss / 1e6)
+        outs = [one.communicate(timeout=60)[0] for one in asking]
+        parsed = [_parsed(out) for out in outs]
+    half = len(memory) // 2
+    return {
+        "seconds": seconds,
+        "requests": round(sum(one["requests"] for one in parsed)),
+        "errors": round(sum(one["errors"] for one in parsed)),
+        "memory in MB after 10 s, half, all": [
+            round(memory[min(10, half)]), round(memory[half]), round(memory[-1])],
+    }  # fmt: skip
+
+
+class Server:
+    """A process that answers at a port."""
+
+    def __init__(self, process: psutil.Process, port: int) -> None:
+        self.process, self.port = process, port
+
+
+@contextlib.contextmanager
+def served(folder: Path, path: str = "/ready") -> Iterator[Server]:
+    """`tastemap serve` on one core, until it has answered once."""
+    port = free_port()
+    program = Path(sys.executable).with_name("tastemap")
+    with tempfile.TemporaryDirectory() as place:
+        command = [program, "serve", folder, "--port", port,
+                   "--database", f"{place}/feedback.sqlite"]  # fmt: skip
+        with _running(command, port, path) as server:
+            yield server
+
+
+@contextlib.contextmanager
+def bare(root: Path) -> Iterator[Server]:
+    """The bare endpoint on one core."""
+    (root / "bare.py").write_text(BARE, encoding="utf-8")
+    port = free_port()
+    command = [sys.executable, "-m", "uvicorn", "bare:app", "--app-dir", root, "--port", port,
+               "--log-level", "warning", "--no-access-log", "--http", "httptools",
+               "--loop", "uvloop"]  # fmt: skip
+    with _running(command, port, "/bare") as server:
+        yield server
+
+
+@contextlib.contextmanager
+def _running(command: list[Any], port: int, path: str) -> Iterator[Server]:
+    process = subprocess.Popen(["taskset", "-c", SERVER_CORE, *map(str, command)])
+    try:
+        deadline = time.monotonic() + 120
+        while True:
+            with contextlib.suppress(OSError):
+                urllib.request.urlopen(f"http://127.0.0.1:{port}{path}", timeout=60).read()  # noqa: S310
+                break
+            if process.poll() is not None or time.monotonic() > deadline:
+                sys.exit(f"{command[0]} does not answer")
+            time.sleep(0.01)
+        yield Server(psutil.Process(process.pid), port)
+    finally:
+        process.terminate()
+        process.wait(30)
+
+
+def load(
+    server: Server, path: str, script: str, seconds: int, connections: int = CONNECTIONS
+) -> dict[str, float]:
+    """Ask as fast as it answers."""
+    before = spent(server.process)
+    with _wrk(server.port, path, script, seconds, connections) as asking:
+        found = _parsed(asking.communicate()[0])
+    found["per_processor_second"] = found["requests"] / (spent(server.process) - before)
+    return found
+
+
+@contextlib.contextmanager
+def _wrk(
+    port: int, path: str, script: str, seconds: int, connections: int
+) -> Iterator[subprocess.Popen[str]]:
+    with tempfile.NamedTemporaryFile("w", suffix=".lua") as file:
+        file.write(script + DONE)
+        file.flush()
+        command = ["taskset", "-c", LOAD_CORE, "wrk", "-t1", f"-c{connections}", f"-d{seconds}s",
+                   "--timeout", "30s", "-s", file.name, f"http://127.0.0.1:{port}{path}"]  # fmt: skip
+        with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+            yield process
+
+
+DONE = """
+done = function(summary, latency, requests)
+  local e = summary.errors
+  io.write(string.format("found %d %d %d %f %f\\n", summary.requests, summary.duration,
+    e.connect + e.read + e.write + e.status + e.timeout,
+    latency:percentile(50), latency:percentile(99)))
+end
+"""
+
+
+def _parsed(out: str) -> dict[str, float]:
+    found = re.search(r"found (\d+) (\d+) (\d+) ([\d.]+) ([\d.]+)", out)
+    if not found:
+        sys.exit(f"wrk says:\n{out}")
+    requests, microseconds, errors, p50, p99 = map(float, found.groups())
+    return {"requests": requests, "errors": errors, "per_second": requests / microseconds * 1e6,
+            "p50_ms": p50 / 1000, "p99_ms": p99 / 1000}  # fmt: skip
+
+
+def middle(runs: list[dict[str, float]]) -> dict[str, float]:
+    """Medians, and all errors."""
+    found = {name: statistics.median(run[name] for run in runs) for name in runs[0]}
+    return found | {"errors": sum(run["errors"] for run in runs)}
+
+
+def spent(process: psutil.Process) -> float:
+    """Seconds of processor time."""
+    times = process.cpu_times()
+    return times.user + times.system
+
+
+def newcomers(n_items: int) -> str:
+    """A script that sends twenty ratings, of somebody else each time."""
+    chance = random.Random(0)  # noqa: S311
+    bodies = [
+        json.dumps({"ratings": [{"item": item, "rating": chance.randint(1, 10) / 2}
+                                for item in chance.sample(range(1, n_items + 1), 20)]})
+        for _ in range(200)
+    ]  # fmt: skip
+    return NEWCOMERS % {"bodies": ", ".join(f"'{body}'" for body in bodies)}
+
+
+def made(root: Path, name: str) -> Path:
+    """The folder of a model of 64 factors, of made ratings with titles."""
+    folder = root / name.replace(",", "").replace(" ", "-")
+    if not folder.exists():
+        print(f"making the model of {name}", flush=True)
+        ratings = synthetic_ratings(*SETS[name]).ratings
+        titles = pa.table(
+            {"title": [f"Film {number}" for number in ratings.item_ids.ids.to_pylist()]}
+        )
+        ratings = replace(ratings, catalog=Catalog(ratings.item_ids, titles))
+        tm.BiasedMF(solver="als", factors=64).fit(ratings).save(folder)
+    return folder
+
+
+def write(out: Path, about: dict[str, Any], results: dict[str, Any]) -> None:
+    """Write ``out``.json and ``out``.md."""
+    document = {"about": about, **results}
+    out.with_suffix(".json").write_text(json.dumps(document, indent=1) + "\n", encoding="utf-8")
+    bare = results["routes"]["bare endpoint"]
+    lines = [
+        "# A running server",
+        "",
+        f"{about['date']}, {about['machine']}, load average {about['load'][0]} at the end, python "
+        f"{about['python']}, fastapi {about['fastapi']}, uvicorn {about['uvicorn']}, numpy "
+        f"{about['numpy']}. `{about['command']}`: one worker on one core, wrk with {CONNECTIONS} "
+        "connections on the other; medians. *Share* is of the bare FastAPI endpoint, in requests "
+        "per second of the server's processor time; beside it in requests per second of wall time.",
+        "",
+        "## 10,000 items, 64 factors",
+        "",
+        "| request | per second | p50, ms | p99, ms | p99, times the bare one | share | by wall time "
+        "| errors |",
+        "|---|---:|---:|---:|---:|---:|---:|---:|",
+    ]
+    for kind, run in results["routes"].items():
+        share = run["per_processor_second"] / bare["per_processor_second"]
+        lines.append(
+            f"| {kind} | {run['per_second']:,.0f} | {run['p50_ms']:.2f} | {run['p99_ms']:.2f} | "
+            f"{run['p99_ms'] / bare['p99_ms']:.1f} | {share:.0%} | "
+            f"{run['per_second'] / bare['per_second']:.0%} | {run['errors']:.0f} |"
+        )
+    lines += ["", "## 1,000,000 items, exact, one request at a time", ""]
+    lines += ["| request | p50, ms | p99, ms | errors |", "|---|---:|---:|---:|"]
+    for kind, run in results["large"].items():
+        if isinstance(run, dict):
+            numbers = f"{run['p50_ms']:.1f} | {run['p99_ms']:.1f} | {run['errors']:.0f}"
+            lines.append(f"| {kind} | {numbers} |")
+    begun, soaked = results["start"], results["soak"]
+    early, half, late = soaked["memory in MB after 10 s, half, all"]
+    lines += [
+        "",
+        f"The process takes {results['large']['memory in MB']:,} MB.",
+        "",
+        "## Start and soak",
+        "",
+        f"From `tastemap serve` to the first list with 60,000 items: {begun['seconds']:.2f} s "
+        f"(at most {begun['seconds at most']:.2f} s), of it {begun['seconds of processor time']:.2f} s "
+        "of processor time.",
+        "",
+        f"{soaked['seconds']} s of lists, lists for newcomers and ratings at once, each from three "
+        f"connections: {soaked['requests']:,} requests, {soaked['errors']} errors; memory {early} MB "
+        f"after 10 s, {half} MB at half time, {late} MB at the end.",
+    ]
+    out.with_suffix(".md").write_text("\n".join(lines) + "\n", encoding="utf-8")
+
+
+def free_port() -> int:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        port: int = server.getsockname()[1]
+        return port
+
+
+if __name__ == "__main__":
+    main()
