@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -55,6 +56,41 @@ def of_user(
     """Item, rating and time of all rows of a user; a row without an item: forgotten."""
     rows: Sequence[Any] = connection.execute(_OF_USER, {"user": user}).all()
     return rows
+
+
+class FileReader:
+    """`of_user` on an SQLite file, past SQLAlchemy.
+
+    It is asked in every request for a list, and the driver alone answers in a fifth of the time. A
+    thread has a connection of its own, which is given back by `close` alone.
+    """
+
+    def __init__(self, engine: sa.Engine) -> None:
+        self._engine = engine
+        compiled = _OF_USER.compile(engine)
+        self._text, self._names = str(compiled), compiled.positiontup or ()
+        self._mine = threading.local()
+        self._all: list[sa.PoolProxiedConnection] = []
+
+    def of_user(self, user: str) -> Sequence[tuple[str | None, float | None, float]]:
+        """See the function of this name.
+
+        Raises:
+            sqlite3.Error: it cannot be read.
+        """
+        connection: Any = getattr(self._mine, "connection", None)
+        if connection is None:
+            pooled = self._engine.raw_connection()
+            self._all.append(pooled)
+            connection = self._mine.connection = pooled.driver_connection
+        rows: Sequence[Any] = connection.execute(self._text, [user] * len(self._names)).fetchall()
+        return rows
+
+    def close(self) -> None:
+        """Give the connections of all threads back."""
+        while self._all:
+            self._all.pop().close()
+        self._mine = threading.local()
 
 
 def counts(connection: sa.Connection) -> tuple[int, int, int]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import sqlite3
 import time
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future
@@ -99,6 +100,7 @@ class FeedbackStore:
     def __init__(self, database: Database, queue_size: int) -> None:
         self._database = database
         self._writer = Writer(database, queue_size)
+        self._file = queries.FileReader(database.engine) if database.is_file else None
 
     @classmethod
     def open(
@@ -221,8 +223,7 @@ class FeedbackStore:
         ratings: dict[str, StoredRating] = {}
         removed = set()
         is_forgotten = False
-        asked = self._read(lambda connection: queries.of_user(connection, user), short=True)
-        for item, value, at in asked:
+        for item, value, at in self._of_user(user):
             if item is None:
                 is_forgotten = True
             elif value is None:
@@ -230,6 +231,14 @@ class FeedbackStore:
             else:
                 ratings[item] = StoredRating(value, at)
         return UserFeedback(ratings, frozenset(removed), is_forgotten)
+
+    def _of_user(self, user: str) -> Sequence[tuple[str | None, float | None, float]]:
+        if self._file is None:
+            return self._read(lambda connection: queries.of_user(connection, user), short=True)
+        try:
+            return self._file.of_user(user)
+        except (sqlite3.Error, exc.SQLAlchemyError) as error:
+            raise self._database.explain(error) from None
 
     def counts(self) -> Counts:
         """How much is stored.
@@ -295,6 +304,8 @@ class FeedbackStore:
     def close(self) -> None:
         """Write what waits, and let go of the database. Twice is as good as once."""
         self._writer.close()
+        if self._file is not None:
+            self._file.close()
         self._database.engine.dispose()
 
     def _read(self, ask: Callable[[sa.Connection], _T], *, short: bool = False) -> _T:

@@ -95,8 +95,8 @@ class Guard:
             await send(message)
 
         try:
-            host = _header(scope, b"host")
-            if not self.hosts.allow(host, keyed=self.auth.needed):
+            keyed = scope["tastemap.keyed"] = self.auth.needed
+            if not self.hosts.allow(_header(scope, b"host"), keyed=keyed):
                 detail = "this service does not answer to the name in the header Host"
                 raise Refused(421, "unknown-host", detail)
             await self._enter(scope, receive, protected)
@@ -144,7 +144,7 @@ class Guard:
     def _check_key(self, scope: Scope, headers: dict[bytes, bytes]) -> None:
         key: Key | None = None
         scope["tastemap.key"] = None
-        needed = scopes.needed(scope["method"], _path(scope)) if self.auth.needed else None
+        needed = scopes.needed(scope["method"], _path(scope)) if scope["tastemap.keyed"] else None
         if needed is None:
             return
         given = headers.get(b"authorization")
@@ -162,7 +162,7 @@ class Guard:
             raise Refused(403, "scope", detail)
 
     def _check_rate(self, scope: Scope, key: Key | None) -> None:
-        if self._rates is None or (self.rate is None and not self.auth.needed):
+        if self._rates is None or (self.rate is None and not scope["tastemap.keyed"]):
             return
         wait = self._rates.wait(client_of(scope) if key is None else key.id)
         if wait:
