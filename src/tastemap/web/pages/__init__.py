@@ -6,17 +6,19 @@ from typing import TYPE_CHECKING
 
 from starlette.routing import Route
 
-from tastemap.web.pages.components import component, components
-from tastemap.web.pages.items import item
-from tastemap.web.pages.maps import map_data, taste_map
-from tastemap.web.pages.model import model, serve
-from tastemap.web.pages.overview import overview
-from tastemap.web.pages.people import user
-from tastemap.web.pages.rankings import rankings
-from tastemap.web.pages.search import search
-from tastemap.web.pages.site import static
-from tastemap.web.pages.taste import keep, taste
-from tastemap.web.pages.visit import lost
+from tastemap.web.pages import (
+    components,
+    items,
+    maps,
+    model,
+    overview,
+    people,
+    rankings,
+    search,
+    site,
+    taste,
+    visit,
+)
 
 if TYPE_CHECKING:
     from starlette.applications import Starlette
@@ -25,19 +27,19 @@ if TYPE_CHECKING:
 def mount(app: Starlette) -> None:
     """Add the pages to an application whose ``state.shelf.live`` is the service to show."""
     app.router.routes += [
-        Route("/", overview),
-        Route("/explore/rankings", rankings),
-        Route("/explore/components", components),
-        Route("/explore/components/{number:int}", component),
-        Route("/explore/items/{id:path}", item),
-        Route("/explore/users/{id:path}", user),
-        Route("/explore/map", taste_map),
-        Route("/explore/map.json", map_data),
-        Route("/explore/taste", taste, methods=["GET", "POST"]),
-        Route("/explore/taste/keep", keep, methods=["POST"]),
-        Route("/explore/model", model),
-        Route("/admin/serve", serve, methods=["POST"]),
-        Route("/explore/search", search),
-        Route("/explore/{rest:path}", lost),
-        Route("/static/{version}/{name}", static),
+        Route("/", overview.overview),
+        Route("/explore/map", maps.taste_map),
+        Route("/explore/map.json", maps.map_data),
+        Route("/explore/rankings", rankings.rankings),
+        Route("/explore/components", components.components),
+        Route("/explore/components/{number:int}", components.component),
+        Route("/explore/items/{id:path}", items.item),
+        Route("/explore/users/{id:path}", people.user),
+        Route("/explore/taste", taste.taste, methods=["GET", "POST"]),
+        Route("/explore/taste/keep", taste.keep, methods=["POST"]),
+        Route("/explore/model", model.model),
+        Route("/explore/search", search.search),
+        Route("/explore/{rest:path}", visit.lost),
+        Route("/admin/serve", model.serve, methods=["POST"]),
+        Route("/static/{version}/{name}", site.static),
     ]

@@ -10,7 +10,7 @@ OPEN = ("/health", "/ready", "/sign-in")
 STATIC = "/static/"
 """Scripts and styles, the same in every installation, need none either."""
 
-ASKING = ("/predict", "/recommendations", "/next-questions")
+ASKING = ("/predict", "/recommendations", "/next-questions", "/explore/taste")
 """Paths where POST only asks, because a question does not fit into an address."""
 
 

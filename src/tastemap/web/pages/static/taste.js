@@ -45,10 +45,11 @@ function take(page) {
   glide(before);
 }
 
-/** The focus goes to what is asked next, where the button that had it is gone. */
-function refocus(pressed) {
+/** Where the button that had the focus is gone, the focus goes to the one in its place: that of the
+ * next question, or the same of an item rated before. */
+function refocus(pressed, asked) {
   if (document.activeElement !== document.body) return;
-  const same = pressed?.name && form.querySelector(`button[name="${CSS.escape(pressed.name)}"][value="${CSS.escape(pressed.value)}"]`);
+  const same = !asked && pressed?.name && form.querySelector(`button[name="${CSS.escape(pressed.name)}"][value="${CSS.escape(pressed.value)}"]`);
   (same || form.querySelector("#questions button") || form.querySelector("#q"))?.focus({ preventScroll: true });
 }
 
@@ -58,7 +59,8 @@ form.addEventListener("submit", async (event) => {
   event.preventDefault();
   const mine = ++latest;
   const body = new URLSearchParams(new FormData(form, pressed));
-  if (pressed?.name.startsWith("rate.") && pressed.closest("#found")) body.delete("q");
+  const asked = Boolean(pressed?.closest("#questions, #found"));
+  if (pressed?.closest("#found")) body.delete("q");
   form.setAttribute("aria-busy", "true");
   try {
     const response = await fetch(form.action, { method: "POST", body });
@@ -67,7 +69,7 @@ form.addEventListener("submit", async (event) => {
     if (!response.ok || !page.getElementById("taste")) throw new Error(page.querySelector("main p:not(.overline)")?.textContent || `the server answered ${response.status}`);
     take(page);
     if (!body.has("q")) document.getElementById("q").value = "";
-    refocus(pressed);
+    refocus(pressed, asked);
     said.textContent = document.getElementById("summary").textContent;
   } catch (error) {
     said.textContent = `That did not work: ${error.message}`;
