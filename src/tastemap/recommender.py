@@ -95,7 +95,7 @@ class Recommender:
             return fitted
         # Lists are measured where they are all there is: they take longer than errors.
         k = None if predicts_ratings(fitted) else 10
-        return replace(fitted, evaluation=evaluate(fitted, valid, k=k, level=None))
+        return replace(fitted, evaluation=evaluate(fitted, valid, k=k))
 
     def __repr__(self) -> str:
         found = self.evaluation.measures.items() if self.evaluation else ()
