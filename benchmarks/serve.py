@@ -35,6 +35,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import psutil
 import pyarrow as pa
 from epoch_speed import machine
@@ -42,11 +43,17 @@ from epoch_speed import machine
 import tastemap as tm
 from tastemap.data.catalog import Catalog
 from tastemap.data.synthetic import synthetic_ratings
+from tastemap.models.factors import FactorModel
+from tastemap.recommender import Recommender
+from tastemap.training.history import TrainingHistory
 
 SERVER_CORE, LOAD_CORE = "0", "1"
 CONNECTIONS = 8
-SETS = {"10,000 items": (20_000, 10_000, 1_000_000), "60,000 items": (20_000, 60_000, 2_000_000),
-        "1,000,000 items": (20_000, 1_000_000, 5_000_000)}  # fmt: skip
+SETS = {
+    "10,000 items": (20_000, 10_000, 1_000_000),
+    "60,000 items": (20_000, 60_000, 2_000_000),
+    "1,000,000 items": (20_000, 1_000_000, 5_000_000),
+}
 """Users, items and made ratings."""
 
 BARE = """
@@ -242,7 +249,7 @@ def _running(command: list[Any], port: int, path: str) -> Iterator[Server]:
         deadline = time.monotonic() + 120
         while True:
             with contextlib.suppress(OSError):
-                urllib.request.urlopen(f"http://127.0.0.1:{port}{path}", timeout=60).read()  # noqa: S310
+                urllib.request.urlopen(f"http://127.0.0.1:{port}{path}", timeout=60).read()
                 break
             if process.poll() is not None or time.monotonic() > deadline:
                 sys.exit(f"{command[0]} does not answer")
@@ -320,16 +327,37 @@ def newcomers(n_items: int) -> str:
 
 
 def made(root: Path, name: str) -> Path:
-    """The folder of a model of 64 factors, of made ratings with titles."""
+    """The folder of a model of 64 factors, of made ratings with titles.
+
+    With a million items its factors are drawn, not fitted: lists take as long.
+    """
     folder = root / name.replace(",", "").replace(" ", "-")
-    if not folder.exists():
-        print(f"making the model of {name}", flush=True)
-        ratings = synthetic_ratings(*SETS[name]).ratings
-        titles = pa.table(
-            {"title": [f"Film {number}" for number in ratings.item_ids.ids.to_pylist()]}
-        )
-        ratings = replace(ratings, catalog=Catalog(ratings.item_ids, titles))
-        tm.BiasedMF(solver="als", factors=64).fit(ratings).save(folder)
+    if folder.exists():
+        return folder
+    print(f"making the model of {name}", flush=True)
+    ratings = synthetic_ratings(*SETS[name]).ratings
+    titles = pa.table({"title": [f"Film {code}" for code in range(ratings.n_items)]})
+    ratings = replace(ratings, catalog=Catalog(ratings.item_ids, titles))
+    recipe = tm.BiasedMF(solver="als", factors=64)
+    if ratings.n_items < 1_000_000:
+        recipe.fit(ratings).save(folder)
+        return folder
+    chance = np.random.default_rng(0)
+    user_side, item_side = (
+        chance.normal(0, 0.1, (rows, 65)).astype(np.float32)
+        for rows in (ratings.n_users, ratings.n_items)
+    )
+    model = FactorModel(
+        mean=3.5,
+        user_bias=user_side[:, 0],
+        item_bias=item_side[:, 0],
+        user_factors=user_side[:, 1:],
+        item_factors=item_side[:, 1:],
+    )
+    drawn = Recommender.of(
+        model, ratings, None, recipe=recipe, seed=0, history=TrainingHistory(), seconds=0.0
+    )
+    drawn.save(folder)
     return folder
 
 

@@ -273,8 +273,12 @@ def _told(user: FoldedUser, prior: Prior, centres: Centres, items: Codes, shown:
     values = user.values.astype(np.float64)
     if steps is not None:
         values = steps.behind(user.values, base[user.items] + z_rated @ x)[0]
-    precision = prior.precision + z_rated.T @ z_rated / user.noise_variance
-    gains = np.linalg.solve(precision, z_rated.T) / user.noise_variance
+    if steps is None:
+        covariance = user.covariance
+    else:  # the user's own says how sure the steps leave it
+        precision = prior.precision + z_rated.T @ z_rated / user.noise_variance
+        covariance = np.asarray(np.linalg.inv(precision), np.float64)
+    gains = covariance @ z_rated.T / user.noise_variance
     surprises = values - base[user.items] - z_rated @ prior.mean
     latent = base[items] + z @ x
     taste = (z[:, :-1] - centres.item) @ gains[:-1] * surprises

@@ -22,7 +22,8 @@ training, new users were not predicted better to speak of (docs/decisions/009).
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import NamedTuple, Self
+from functools import cached_property
+from typing import Self
 
 import numpy as np
 
@@ -35,7 +36,8 @@ _MOST_TURNS, _SETTLED = 200, 1e-5
 """Of expectation maximisation; settled, in units of the noise, when x moves by less."""
 
 
-class Prior(NamedTuple):
+@dataclass(frozen=True, eq=False)
+class Prior:
     """What is expected of a user, or an item, nobody has seen.
 
     Attributes:
@@ -55,6 +57,24 @@ class Prior(NamedTuple):
         floor = max(float(np.trace(covariance)), 1e-6) * 1e-6
         precision = np.linalg.inv(covariance + floor * np.eye(len(covariance)))
         return cls(x.mean(axis=0), np.asarray(precision, np.float64))
+
+    @cached_property
+    def covariance(self) -> Float64s:
+        """The inverse of the precision, shape (k + 1, k + 1)."""
+        return np.asarray(np.linalg.inv(self.precision), np.float64)
+
+    def given(self, z: Float64s, noise_variance: float) -> Float64s:
+        """Covariance after ratings of items z, shape (n, k + 1): (precision + zᵀ z / σ²)⁻¹.
+
+        Of few ratings by the matrix inversion lemma, C - C zᵀ (σ² + z C zᵀ)⁻¹ z C with the prior's
+        covariance C: the matrix to invert then has a row a rating, not a row a factor.
+        """
+        if 2 * len(z) > len(self.mean):
+            precision = self.precision + z.T @ z / noise_variance
+            return np.asarray(np.linalg.inv(precision), np.float64)
+        along = z @ self.covariance
+        inner = along @ z.T + noise_variance * np.eye(len(z))
+        return np.asarray(self.covariance - along.T @ np.linalg.solve(inner, along), np.float64)
 
 
 def users_of(model: FactorModel) -> Factors:
@@ -188,8 +208,7 @@ def fold_in(
         # Of the difference from the prior mean, so that nothing is lost where the prior is sharp.
         return prior.mean + covariance @ (z.T @ (latent - offset - z @ prior.mean)) / noise_variance
 
-    precision = prior.precision + z.T @ z / noise_variance
-    covariance = np.asarray(np.linalg.inv(precision), np.float64)
+    covariance = prior.given(z, noise_variance)
     if thresholds is None:
         x = solved(values.astype(np.float64))
     else:
@@ -199,8 +218,9 @@ def fold_in(
             if np.max(np.abs(x - before)) <= _SETTLED * thresholds.noise:
                 break
         known = 1 - thresholds.behind(values, offset + z @ x)[1] / noise_variance
-        precision = prior.precision + (z * known[:, None]).T @ z / noise_variance
-        covariance = np.asarray(np.linalg.inv(precision), np.float64)
+        # At least 0 but for rounding: a step never says more than the value behind it.
+        weighted = z * np.sqrt(np.maximum(known, 0))[:, None]
+        covariance = prior.given(weighted, noise_variance)
     return FoldedUser(
         model=model,
         items=items,
