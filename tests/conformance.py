@@ -13,6 +13,7 @@ import tastemap as tm
 from tastemap.data.ratings import Ratings
 from tastemap.recommender import Recommender
 from tastemap.training.recipe import Recipe
+from tests.conftest import make_ratings
 
 QUICK = {"factors": 4, "schedule": ((1e-2, 3),), "batch_size": 4, "holdout": 0.0}
 
@@ -172,6 +173,43 @@ def fits_interactions_as_it_fits_ratings(model: Recommender, tmp_path: Path) -> 
         np.testing.assert_array_equal(array, again.model.parameters()[name])
 
 
+def takes_in_new_ratings(model: Recommender, tmp_path: Path) -> None:
+    new = make_ratings([(70, 1, 5.0), (70, 4, 4.0), (10, 5, 4.5), (20, 2, 5.0), (50, 99, 5.0)])
+    found = model.with_ratings(new)
+    notes = " ".join(found.ratings.notes)
+    assert "ratings added: 4, replaced: 1, new users: 1, new items: 1" in notes
+    popular = isinstance(model.recipe, tm.Popularity)
+    assert ("the model knows nothing until it is trained again" in notes) != popular
+    # Whatever holds after training holds now.
+    never_recommends_what_was_rated(found, tmp_path)
+    predicts_pairs_and_whole_users_alike(found, tmp_path)
+    stays_in_its_vocabularies(found, tmp_path)
+    cannot_be_changed(found, tmp_path)
+    explains_scores_in_parts_that_add_up(found, tmp_path)
+    ranks_the_same_after_saving_and_loading(found, tmp_path)
+    takes_in_a_known_user_as_it_knows_them(found, tmp_path)
+    if not isinstance(model.recipe, tm.Popularity | tm.Blend):
+        # Who has nothing new, and all items that were there, are as they were.
+        same = np.array([2, 3, 5], np.int32)
+        before, after = model.model.predict_users(same), found.model.predict_users(same)
+        np.testing.assert_allclose(after[:, :-1], before, atol=1e-6)
+        assert not after[:, -1].any()
+
+
+def takes_in_somebody_new(model: Recommender, tmp_path: Path) -> None:
+    told = {"Alien (1979)": 5, 5: 4.5}
+    folded = model.fold_in(told)
+    assert repr(folded) == "<FoldedHistory with 2 ratings>"
+    assert model.recommend(folded, 9).to_dicts() == model.recommend(ratings=told, n=9).to_dicts()
+    again = model.with_ratings(make_ratings([(70, 1, 5.0), (70, 5, 4.5)])).recommend(70, 9)
+    if not isinstance(model.recipe, tm.Popularity):
+        assert again.items == model.recommend(folded, 9).items
+    with pytest.raises(tm.errors.NotFittedFor, match="predicts no ratings"):
+        model.predict(folded)
+    with pytest.raises(tm.errors.NotFittedFor, match="has no questions"):
+        model.ask_next(told)
+
+
 LIST_CHECKS: list[Callable[[Recommender, Path], None]] = [
     predicts_pairs_and_whole_users_alike,
     never_recommends_what_was_rated,
@@ -184,6 +222,8 @@ LIST_CHECKS: list[Callable[[Recommender, Path], None]] = [
     ranks_the_same_after_saving_and_loading,
     takes_in_a_known_user_as_it_knows_them,
     fits_interactions_as_it_fits_ratings,
+    takes_in_new_ratings,
+    takes_in_somebody_new,
 ]
 
 

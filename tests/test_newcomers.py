@@ -14,7 +14,7 @@ from tastemap.data.splits import Split
 from tastemap.errors import ConfigError, DataError, NotFittedFor, UnknownItemError
 from tastemap.metrics.rating import rmse
 from tastemap.recommender import Recommender
-from tests.conftest import make_ratings
+from tests.conftest import interactions, make_ratings
 from tests.test_recommender import with_factors
 
 LIKED = {"Star Wars: Episode IV - A New Hope (1977)": 5, "Alien (1979)": 4.5, 1196: 5}
@@ -198,6 +198,61 @@ def test_new_ratings_bring_a_model_close_to_training_again(
     assert len(after.ratings) == len(train)
     assert "replaced: 0, new users: 0" in after.ratings.notes[-1]
     assert after.evaluation is None
+
+
+@pytest.mark.parametrize(
+    ("recipe", "better"),
+    [(tm.ItemKNN(), 0.02), (tm.RP3beta(), 0.04), (tm.ImplicitALS(factors=32), 0.05)],
+    ids=["item-knn", "rp3beta", "implicit-als"],
+)
+def test_new_ratings_bring_lists_close_to_training_again(
+    notebook_split: Split, recipe: tm.ItemKNN | tm.RP3beta | tm.ImplicitALS, better: float
+) -> None:
+    train, valid = notebook_split.train, notebook_split.valid
+    late = train.times >= np.quantile(train.times, 0.95)
+    before = recipe.fit(train.take(~late))
+    after, again = before.with_ratings(train.take(late)), recipe.fit(train)
+    touched = np.isin(valid.users, train.users[late])
+
+    def found(model: Recommender, rows: np.ndarray) -> float:
+        return tm.evaluate(model, valid.take(rows), level=None).measures["ndcg@10"]
+
+    assert found(after, touched) > found(before, touched) + better
+    assert found(after, touched) > found(again, touched) - 0.03
+    assert found(after, ~touched) == pytest.approx(found(before, ~touched), abs=1e-3)
+
+
+@pytest.mark.parametrize(
+    "recipe",
+    [tm.Popularity(min_rating=4), tm.Blend(recipes=(tm.Popularity(min_rating=4),))],
+    ids=["alone", "in a blend"],
+)
+def test_popularity_counts_new_ratings_as_training_again_does(
+    small: Ratings, recipe: tm.Popularity | tm.Blend, tmp_path: Path
+) -> None:
+    new = make_ratings([(70, 1, 5.0), (70, 4, 2.0), (10, 1, 1.0), (70, 99, 4.0)])
+    loaded = tm.load(recipe.fit(small).save(tmp_path / "m"))
+    found = loaded.with_ratings(new)
+    again = recipe.fit(found.ratings)
+    everyone = np.arange(found.ratings.n_users, dtype=np.int32)
+    np.testing.assert_array_equal(found.score_codes(everyone), again.score_codes(everyone))
+
+
+def test_new_interactions_are_read_as_such(small: Ratings, tmp_path: Path) -> None:
+    model = tm.ItemKNN(neighbours=3).fit(interactions(small))
+    path = tmp_path / "new.csv"
+    path.write_text("user,item\n60,1\n60,2\n70,1\n", encoding="utf-8")
+    found = model.with_ratings(path)
+    assert "interactions added: 2, counted again: 1" in " ".join(found.ratings.notes)
+    # Taken twice, an item says twice as much.
+    scores = found.model.predict_users(np.array([5], np.int32))[0]
+    once = model.model.predict_new(np.array([0, 1], np.int32), np.ones(2, np.float32))
+    first = model.model.predict_new(np.array([0], np.int32), np.ones(1, np.float32))
+    np.testing.assert_allclose(scores, once + first, atol=1e-6)
+    with pytest.raises(DataError, match="no rating is at least 5"):
+        tm.EASE(regularization=2, min_rating=5).fit(small).with_ratings(
+            make_ratings([(10, 1, 1.0), (20, 4, 1.0), (40, 5, 1.0)])
+        )
 
 
 def test_new_ratings_come_from_any_table_and_bring_users_and_items(

@@ -13,7 +13,7 @@ is to the top of the user's list:
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -22,7 +22,7 @@ from tastemap.data.vocabulary import UNKNOWN
 from tastemap.errors import DataError, NotFittedFor
 from tastemap.evaluation.lists import threshold
 from tastemap.models.blend import ranks_of
-from tastemap.models.fold_in import FoldedUser
+from tastemap.models.fold_in import FoldedHistory, FoldedUser
 from tastemap.models.liking import Liking
 from tastemap.models.posterior import PosteriorModel
 from tastemap.models.protocol import SCORES_AT_ONCE, blocks
@@ -36,13 +36,6 @@ HELD_OUT = 0.2
 """Share of the training ratings that a second model is fitted without."""
 _ROWS = 100_000
 """Held-out ratings that are learnt from, at most; those of whole users."""
-
-
-class Rated(NamedTuple):
-    """What somebody new rated: item codes and values, both of shape (n,)."""
-
-    items: Codes
-    values: Values
 
 
 def with_liking(to: Recommender, liked_from: float | None) -> Recommender:
@@ -89,7 +82,7 @@ def liking_codes(by: Recommender, users: Codes, items: Codes) -> Values:
 def row_chances(
     by: Recommender,
     liking: Liking,
-    users: Codes | FoldedUser | Rated,
+    users: Codes | FoldedUser | FoldedHistory,
     items: Codes,
     scores: Values,
     near: Values | None,
@@ -105,7 +98,7 @@ def row_chances(
         near: of a model of scores, the `nearness` of each pair, shape (n,).
     """
     expected, deviations = scores, np.ones(len(items), np.float32)
-    if isinstance(users, Rated):
+    if isinstance(users, FoldedHistory):
         everybody = by.fallback.predict_pairs(np.full(len(items), UNKNOWN), items)
         expected = everybody + newcomer_bias(by, users.items, users.values)
     elif isinstance(users, FoldedUser):

@@ -9,13 +9,14 @@ from typing import TYPE_CHECKING, Any, Self
 import numpy as np
 
 from tastemap.arrays import Codes, Values
-from tastemap.data.joining import join
+from tastemap.data.joining import Joined, join
 from tastemap.data.ratings import Ratings
 from tastemap.data.readers import read_ratings
 from tastemap.errors import DataError, NotFittedFor
 from tastemap.models import fold_in
 from tastemap.models.factors import FactorModel
-from tastemap.models.fold_in import FoldedUser, Prior, users_of
+from tastemap.models.fold_in import FoldedHistory, FoldedUser, Prior, users_of
+from tastemap.models.popularity import PopularityModel
 from tastemap.models.posterior import PosteriorModel
 from tastemap.models.protocol import ListModel
 from tastemap.models.thresholds import Thresholds
@@ -57,11 +58,7 @@ class Newcomers:
         if not isinstance(model, FactorModel) or not with_biases or not to.ratings.explicit:
             raise NotFittedFor(
                 f"a {to.recipe.name} model cannot take in new users or ratings: "
-                + (
-                    "recommend(ratings=...) gives lists for somebody new"
-                    if model.predicts == "scores"
-                    else "fit BayesianMF or BiasedMF, or train again"
-                )
+                "fit BayesianMF or BiasedMF, or train again"
             )
         users = users_of(model)[to.ratings.user_counts > 0]
         return cls(model=model, prior=Prior.of(users), noise_variance=_noise(model, to.ratings))
@@ -86,7 +83,7 @@ class Newcomers:
 
     def with_ratings(self, to: Recommender, new: object, seed: int) -> Recommender:
         """See `Recommender.with_ratings`."""
-        joined = join(to.ratings, new if isinstance(new, Ratings) else read_ratings(new))
+        joined = _joined(to, new)
         chance = stream(seed, f"with_ratings/{joined.ratings.fingerprint}")
         return replace(
             to,
@@ -101,21 +98,35 @@ def _thresholds(model: FactorModel) -> Thresholds | None:
     return model.thresholds if isinstance(model, PosteriorModel) else None
 
 
-def scores(
-    to: Recommender, ratings: Mapping[Any, float]
-) -> tuple[tuple[Codes, Values], Values, bool]:
-    """What somebody new rated, in codes, and scores of all items by a model that ranks items.
+def _joined(to: Recommender, new: object) -> Joined:
+    if not isinstance(new, Ratings):
+        new = read_ratings(new, rating=None if to.ratings.explicit else False)
+    return join(to.ratings, new)
 
-    Where what they rated says nothing to the model, an item's score is its number of training
-    ratings, and the last of the three is True.
-    """
+
+def fold_history(to: Recommender, ratings: Mapping[Any, float]) -> FoldedHistory:
+    """See `Recommender.fold_in`, of a model that ranks items."""
     model = to.model
     assert isinstance(model, ListModel)  # noqa: S101  # what predicts scores is one
     items, values = read(to, ratings)
-    found = model.predict_new(items, values)
-    if found.any():
-        return (items, values), found, False
-    return (items, values), to.ratings.item_counts.astype(np.float32), True
+    return FoldedHistory(model=model, items=items, values=values)
+
+
+def with_history(to: Recommender, new: object) -> Recommender:
+    """See `Recommender.with_ratings`, of a model that ranks items."""
+    assert isinstance(to.model, ListModel)  # noqa: S101  # what predicts scores is one
+    joined = _joined(to, new)
+    ratings, more = joined.ratings, joined.ratings.n_items - to.ratings.n_items
+    if more and not isinstance(to.model, PopularityModel):
+        note = f"new items: {more:,}, of which the model knows nothing until it is trained again"
+        ratings = replace(ratings, notes=(*ratings.notes, note))
+    return replace(
+        to,
+        model=to.model.taken_in(ratings, np.unique(ratings.users[joined.changed])),
+        ratings=ratings,
+        fallback=BiasesOnly().solve(ratings),
+        evaluation=None,
+    )
 
 
 def read(to: Recommender, ratings: Mapping[Any, float]) -> tuple[Codes, Values]:
@@ -148,8 +159,13 @@ def _is_number(value: object) -> bool:
     return numbers and not isinstance(value, bool)
 
 
-def ask_next(to: Recommender, user: FoldedUser, n: int) -> Questions:
+def ask_next(to: Recommender, user: FoldedUser | FoldedHistory, n: int) -> Questions:
     """See `Recommender.ask_next`."""
+    if isinstance(user, FoldedHistory):
+        raise NotFittedFor(
+            f"a {to.recipe.name} model does not know how unsure it is, and has no questions: fit "
+            "BayesianMF or BiasedMF"
+        )
     chance = to.ratings.item_counts / float(np.count_nonzero(to.ratings.user_counts))
     codes = fold_in.ask_next(user, chance, n)
     return Questions(

@@ -11,7 +11,7 @@ from tastemap.arrays import AnyArray, Codes, Int64s, Mask, Values
 from tastemap.data.moments import Moment, seconds_of
 from tastemap.data.vocabulary import UNKNOWN
 from tastemap.errors import ConfigError, NotFittedFor
-from tastemap.models.fold_in import FoldedUser
+from tastemap.models.fold_in import FoldedHistory, FoldedUser
 from tastemap.models.posterior import PosteriorModel
 from tastemap.results import (
     GLOBAL_MEAN,
@@ -36,6 +36,7 @@ def predict(
     to: Recommender, user: Any, item: Any, interval: float | None, at: Moment | None
 ) -> Prediction:
     """See `Recommender.predict`."""
+    _check_rates(to)
     users, ratings = listed(user), to.ratings
     items = ratings.item_ids.ids.to_pylist() if item is None else listed(item)
     if item is None or 1 in (len(users), len(items)):
@@ -82,12 +83,8 @@ def predict_codes(
     to: Recommender, users: Codes, items: Codes, times: Int64s | None
 ) -> PairPredictions:
     """See `Recommender.predict_codes`."""
+    _check_rates(to)
     ratings = to.ratings
-    if to.model.predicts != "ratings":
-        raise NotFittedFor(
-            f"a {to.recipe.name} model ranks items and predicts no ratings: ask it to recommend, "
-            "or fit BayesianMF"
-        )
     known_user = (users >= 0) & (ratings.user_counts[users] > 0)
     known_item = (items >= 0) & (ratings.item_counts[items] > 0)
     source = np.full(len(users), GLOBAL_MEAN, np.uint8)
@@ -107,6 +104,14 @@ def predict_codes(
         np.where(known_user, users, UNKNOWN)[~own], np.where(known_item, items, UNKNOWN)[~own]
     )
     return _clipped(to, unclipped, source, by_day)
+
+
+def _check_rates(to: Recommender) -> None:
+    if to.model.predicts != "ratings":
+        raise NotFittedFor(
+            f"a {to.recipe.name} model ranks items and predicts no ratings: ask it to recommend, "
+            "or fit BayesianMF"
+        )
 
 
 def predict_newcomer(
@@ -186,7 +191,7 @@ def _posterior(to: Recommender) -> PosteriorModel:
     return to.model
 
 
-def check_own(to: Recommender, user: FoldedUser) -> None:
+def check_own(to: Recommender, user: FoldedUser | FoldedHistory) -> None:
     """Refuse somebody who was folded into another model."""
     if user.model is not to.model:
         raise ConfigError("this user was folded into another model: use fold_in of this one")

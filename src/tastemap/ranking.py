@@ -12,8 +12,8 @@ from tastemap.data.catalog import Wanted, words
 from tastemap.data.ratings import Ratings
 from tastemap.data.vocabulary import UNKNOWN
 from tastemap.errors import NotFittedFor
-from tastemap.liking import Rated, nearness, row_chances
-from tastemap.models.fold_in import FoldedUser
+from tastemap.liking import nearness, row_chances
+from tastemap.models.fold_in import FoldedHistory, FoldedUser
 from tastemap.models.protocol import SCORES_AT_ONCE, blocks
 from tastemap.models.similarity import SimilarityModel
 from tastemap.predicting import NEW, check_own, listed
@@ -70,7 +70,7 @@ class Scored(NamedTuple):
     rated: tuple[Int64s, Codes]
     scores: Values
     fell_back: Mask
-    who: Codes | FoldedUser | Rated
+    who: Codes | FoldedUser | FoldedHistory
 
     def best(self, n: int, allowed: Mask, *, seen: bool) -> Codes:
         """Items by falling score, -1 where there are no more, shape (len(users), n or fewer)."""
@@ -82,26 +82,17 @@ class Scored(NamedTuple):
 
 def asked(by: Recommender, user: Any) -> Iterable[Scored]:
     """Whom `Recommender.recommend` is asked about."""
-    if isinstance(user, FoldedUser):
+    if isinstance(user, FoldedUser | FoldedHistory):
         check_own(by, user)
-        return _asked_new(user, user.predict())
+        scores = user.predict()
+        fell_back = isinstance(user, FoldedHistory) and not scores.any()
+        if fell_back:
+            scores = by.ratings.item_counts.astype(np.float32)
+        rated = np.zeros(len(user.items), np.int64), user.items
+        return [Scored([NEW], rated, scores[None], np.array([fell_back]), user)]
     users = listed(user)
     codes = np.array([by.ratings.user_ids.code(one) for one in users], np.int32)
     return scored(by, users, codes)
-
-
-def asked_new(
-    rated: tuple[Codes, Values], scores: Values, fell_back: bool = False
-) -> Iterable[Scored]:
-    """The same of somebody new, as `tastemap.newcomers.scores` gives them."""
-    return _asked_new(Rated(*rated), scores, fell_back)
-
-
-def _asked_new(
-    who: FoldedUser | Rated, scores: Values, fell_back: bool = False
-) -> Iterable[Scored]:
-    rated = np.zeros(len(who.items), np.int64), who.items
-    return [Scored([NEW], rated, scores[None], np.array([fell_back]), who)]
 
 
 def scored(by: Recommender, users: Sequence[Any], codes: Codes) -> Iterator[Scored]:

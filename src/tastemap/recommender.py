@@ -18,7 +18,7 @@ from tastemap.data.ratings import Ratings
 from tastemap.errors import ConfigError, ModelFolderError
 from tastemap.evaluation.evaluate import Evaluation, evaluate, label_of, predicts_ratings
 from tastemap.models.bias import BiasModel
-from tastemap.models.fold_in import FoldedUser
+from tastemap.models.fold_in import FoldedHistory, FoldedUser
 from tastemap.models.liking import Liking
 from tastemap.models.protocol import Model
 from tastemap.newcomers import Newcomers
@@ -205,10 +205,7 @@ class Recommender:
         if (user is None) == (ratings is None):
             raise ConfigError("give a user, or the ratings of somebody new, and not both")
         allowed, filtered = ranking.allowed_items(self.ratings, include, exclude, min_ratings)
-        if ratings is not None and self.model.predicts == "scores":
-            asked = ranking.asked_new(*newcomers.scores(self, ratings))
-        else:
-            asked = ranking.asked(self, user if ratings is None else self.fold_in(ratings))
+        asked = ranking.asked(self, user if ratings is None else self.fold_in(ratings))
         return ranking.recommendations(
             self, asked, n, allowed=allowed, filtered=filtered, seen=seen
         )
@@ -299,13 +296,17 @@ class Recommender:
     def _newcomers(self) -> Newcomers:
         return Newcomers.of(self)
 
-    def fold_in(self, ratings: Mapping[Any, float]) -> FoldedUser:
+    def fold_in(self, ratings: Mapping[Any, float]) -> FoldedUser | FoldedHistory:
         """A new user from a few ratings, without training again (`tastemap.models.fold_in`).
 
         `predict` and `recommend` take the result as their user. Nothing is stored.
 
         Args:
-            ratings: of somebody new, by raw item id or title; none makes the average user.
+            ratings: of somebody new, by raw item id or title; 1 each where the model was fitted to
+                interactions. None makes the average user.
+
+        Returns:
+            Of a model that ranks items a `FoldedHistory`, which only `recommend` takes.
 
         Raises:
             UnknownItemError: an id or title does not occur.
@@ -313,6 +314,8 @@ class Recommender:
                 by its id and by its title.
             NotFittedFor: the model cannot take in new users.
         """
+        if self.model.predicts == "scores":
+            return newcomers.fold_history(self, ratings)
         return self._newcomers.fold_in(self, ratings)
 
     def ask_next(self, known: Mapping[Any, float] | None = None, n: int = 5) -> Questions:
@@ -341,6 +344,10 @@ class Recommender:
         long as the new ratings are few beside those of training; measure, and train again now
         and then. Factors of ``nonnegative=True`` need not stay so.
 
+        A model that ranks items knows users by what they took, so they are as after training; what
+        it learnt of items stays as it is, and of new items it knows nothing. `Popularity` is as
+        fitted anew. Interactions of a pair that is there add to its weight.
+
         Args:
             new: `Ratings`, or anything that `tastemap.read_ratings` reads by itself. Ids are
                 those of the training ratings, or new ones. Where a user rated an item again, the
@@ -357,6 +364,8 @@ class Recommender:
                 those of training have some.
             NotFittedFor: the model cannot take in new ratings: train again.
         """
+        if self.model.predicts == "scores":
+            return newcomers.with_history(self, new)
         return self._newcomers.with_ratings(self, new, seed)
 
     # Reading

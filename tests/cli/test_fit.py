@@ -285,6 +285,10 @@ def test_update_takes_new_ratings_in(csv_files: Path, tmp_path: Path) -> None:
     said = json.loads(answer("update", model, new, "--out", out, "--json"))
     assert said["ratings"] == len(before.ratings) + 2
     (tmp_path / "busy").write_text("mine")
+    lists = tmp_path / "knn"
+    answer("fit", csv_files / "ratings.csv", "--model", "item-knn", "--out", lists)
+    assert "ratings added: 2" in answer("update", lists, new, "--out", lists)
+    assert tm.load(lists).recommend(9999, 3).remarks == ()
     assert run("update", model, new, "--out", tmp_path / "busy").exit_code == 1
 
 

@@ -13,7 +13,7 @@ from tastemap.data.catalog import Catalog
 from tastemap.data.joining import join
 from tastemap.data.ratings import Ratings
 from tastemap.errors import DataError
-from tests.conftest import make_ratings
+from tests.conftest import interactions, make_ratings
 
 
 def pairs(ratings: Ratings) -> dict[tuple[object, object], float]:
@@ -85,6 +85,27 @@ def test_what_does_not_go_together_is_refused(small: Ratings) -> None:
     clicks = tm.read_ratings(pa.table({"user": [1], "item": [1]}), rating=False)
     with pytest.raises(DataError, match="the model has ratings, and interactions cannot be put"):
         join(small, clicks)
+
+
+def test_interactions_of_a_pair_that_is_there_add_to_its_weight(small: Ratings) -> None:
+    old, new = interactions(small), interactions(make_ratings([(60, 1, 1.0), (60, 2, 1.0)]))
+    joined = join(old, new)
+    found = {
+        (row["user"], row["item"]): row["weight"] for row in joined.ratings.to_arrow().to_pylist()
+    }
+    assert found[60, 1] == 2
+    assert found[60, 2] == found[10, 1] == 1
+    assert sum(found.values()) == len(old) + len(new)
+    assert joined.ratings.notes[-1] == (
+        "interactions added: 1, counted again: 1, new users: 0, new items: 0"
+    )
+    weighted = replace(new, weights=np.array([3.0, 4.0], np.float32))
+    twice = join(joined.ratings, weighted.take(np.array([0, 0, 1]))).ratings
+    assert twice.weights is not None
+    assert float(twice.weights.sum()) == len(old) + len(new) + 3 + 3 + 4
+    # Nothing to add to: weights stay out.
+    alone = join(old, interactions(make_ratings([(60, 2, 1.0)]))).ratings
+    assert alone.weights is None
 
 
 def test_a_scale_that_grows_is_said(small: Ratings) -> None:

@@ -10,7 +10,7 @@ import pyarrow as pa
 from tastemap.arrays import AnyArray, Codes, Mask, Values
 from tastemap.data.catalog import Catalog
 from tastemap.data.ratings import Ratings
-from tastemap.data.reading.duplicates import repeated_rows, resolve
+from tastemap.data.reading.duplicates import Rule, repeated_rows, resolve
 from tastemap.data.vocabulary import UNKNOWN, Vocabulary
 from tastemap.errors import DataError
 
@@ -39,8 +39,9 @@ class Joined:
 def join(old: Ratings, new: Ratings) -> Joined:
     """Put new ratings to old ones; where both have a pair, the new rating replaces the old.
 
-    Of a pair that is twice among the new ones, the last counts. What was done stands in the notes
-    of the result. Of items and users that both have, the metadata of ``old`` is kept.
+    Of a pair that is twice among the new ones, the last counts. Weights of interactions add up, 1
+    each where there are none, for they say how often a user took an item. What was done stands in
+    the notes of the result. Of items and users that both have, the metadata of ``old`` is kept.
 
     Raises:
         DataError: the one are ratings and the other interactions; ``new`` has ids or metadata of
@@ -55,7 +56,8 @@ def join(old: Ratings, new: Ratings) -> Joined:
         raise DataError(
             "the model's ratings have times, and the new ones have none: add a column of times"
         )
-    new, said = resolve(new, "last") if len(repeated_rows(new)) else (new, "")
+    rule: Rule = "last" if old.explicit else "count"
+    new, said = resolve(new, rule) if len(repeated_rows(new)) else (new, "")
     user_ids, user_of = _grown(old.user_ids, new.user_ids)
     item_ids, item_of = _grown(old.item_ids, new.item_ids)
     users, items = user_of[new.users], item_of[new.items]
@@ -79,12 +81,16 @@ def join(old: Ratings, new: Ratings) -> Joined:
 
     before, values = both(old.values, new.values)
     weights_before = weights = times = None
-    if old.weights is not None or new.weights is not None:
+    counted = not old.explicit and bool(again.any())
+    if old.weights is not None or new.weights is not None or counted:
         weights_before, weights = both(_weights(old), _weights(new))
+        if counted:
+            weights[row[again]] += weights_before[row[again]]
     if old.times is not None and new.times is not None:
         times = both(old.times, new.times)[1]
     notes = [
-        f"ratings added: {len(fresh) - n:,}, replaced: {int(again.sum()):,}, "
+        f"{old.noun} added: {len(fresh) - n:,}, {'replaced' if old.explicit else 'counted again'}: "
+        f"{int(again.sum()):,}, "
         f"new users: {len(user_ids) - old.n_users:,}, new items: {len(item_ids) - old.n_items:,}"
     ]
     if said:

@@ -18,6 +18,7 @@ from tastemap.data.ratings import Ratings
 from tastemap.errors import DataError, NotFittedFor
 from tastemap.models.bias import BiasModel
 from tastemap.models.factors import FactorModel
+from tastemap.models.fold_in import FoldedUser
 from tastemap.models.protocol import ListModel, Predicts, pairs_by_user
 from tastemap.training.baselines import BiasesOnly, GlobalMean
 
@@ -72,6 +73,7 @@ def with_new_users(model: Recommender, known: Ratings) -> Recommender:
         items, values = known.by_user.row(user)
         told = {raw[item]: float(value) for item, value in zip(items, values, strict=True)}
         folded = model.fold_in(told)
+        assert isinstance(folded, FoldedUser)  # noqa: S101  # of a model with biases
         factors[user], bias[user] = folded.factors, folded.bias
     rows = FactorModel(
         mean=model.model.mean,

@@ -11,12 +11,13 @@ methods").
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import ClassVar, Self
 
 import numpy as np
 
 from tastemap.arrays import AnyArray, Codes, Factors, Float64s, Int64s, Values, frozen
+from tastemap.data.ratings import Ratings
 from tastemap.models.interactions import Interactions
 from tastemap.models.popularity import PopularityModel
 from tastemap.models.preference import PreferenceModel
@@ -83,6 +84,14 @@ class BlendModel:
         """
         taken, _ = self.users.signal.read(items, values)
         return self._blend([model.predict_new(items, values) for model in self.models], taken)
+
+    def taken_in(self, ratings: Ratings, changed: Codes) -> Self:
+        """The same of models that have taken the ratings in (see `ListModel`)."""
+        return replace(
+            self,
+            models=tuple(model.taken_in(ratings, changed) for model in self.models),
+            users=Interactions.of(ratings, self.users.signal),
+        )
 
     def _blend(self, scored: list[Values], taken: Codes) -> Values:
         blended = np.zeros(self.n_items)

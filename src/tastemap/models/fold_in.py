@@ -30,6 +30,7 @@ import numpy as np
 from tastemap.arrays import AnyArray, Codes, Factors, Float64s, Mask, Values, frozen
 from tastemap.errors import DataError, NotFittedFor
 from tastemap.models.factors import FactorModel
+from tastemap.models.protocol import ListModel
 from tastemap.models.thresholds import Thresholds
 
 _MOST_TURNS, _SETTLED = 200, 1e-5
@@ -161,6 +162,34 @@ class FoldedUser:
             variance *= self.thresholds.slope(latent) ** 2
             noise = self.thresholds.moments(latent)[1]
         return np.asarray(np.sqrt(variance + noise), np.float32)
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class FoldedHistory:
+    """A new user of a model that ranks items, which knows users by what they took.
+
+    Made by `Recommender.fold_in`.
+
+    Attributes:
+        model: what the user was folded into; to another model they say nothing.
+        items: codes of the items rated, shape (n,).
+        values: the ratings, shape (n,).
+    """
+
+    model: ListModel = field(repr=False)
+    items: Codes
+    values: Values
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "items", frozen(self.items, np.int32))
+        object.__setattr__(self, "values", frozen(self.values, np.float32))
+
+    def __repr__(self) -> str:
+        return f"<FoldedHistory with {len(self.items):,} ratings>"
+
+    def predict(self) -> Values:
+        """Scores of all items, shape (n_items,); all 0 where the ratings say nothing."""
+        return self.model.predict_new(self.items, self.values)
 
 
 def fold_in(

@@ -25,6 +25,16 @@ class Signal:
     least: float = -np.inf
     centred: bool = False
 
+    def parameter(self) -> AnyArray:
+        """The signal as an array, for `Model.parameters`."""
+        return frozen([self.least, self.centred], np.float64)
+
+    @classmethod
+    def from_parameter(cls, parameter: AnyArray) -> Self:
+        """What `parameter` gave."""
+        least, centred = parameter
+        return cls(least=float(least), centred=bool(centred))
+
     def read(self, items: Codes, values: Values) -> tuple[Codes, Values]:
         """One user's ratings as a row: items and what each says.
 
@@ -124,18 +134,17 @@ class Interactions:
             "user_start": self.start,
             "user_items": self.items,
             "user_values": self.values,
-            "signal": frozen([self.signal.least, self.signal.centred], np.float64),
+            "signal": self.signal.parameter(),
         }
 
     @classmethod
     def from_parameters(cls, parameters: Mapping[str, AnyArray]) -> Self:
         """The rows with these arrays."""
-        least, centred = parameters["signal"]
         return cls(
             start=parameters["user_start"],
             items=parameters["user_items"],
             values=parameters["user_values"],
-            signal=Signal(least=float(least), centred=bool(centred)),
+            signal=Signal.from_parameter(parameters["signal"]),
         )
 
 

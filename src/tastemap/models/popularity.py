@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import ClassVar, Self
 
 import numpy as np
 
 from tastemap.arrays import AnyArray, Codes, Factors, Values, frozen
+from tastemap.data.ratings import Ratings
+from tastemap.models.interactions import Interactions, Signal
 from tastemap.models.protocol import Predicts
 
 
@@ -19,6 +21,7 @@ class PopularityModel:
     Attributes:
         users: number of user codes.
         counts: shape (n_items,).
+        signal: which ratings count.
     """
 
     kind: ClassVar[str] = "popularity"
@@ -26,9 +29,16 @@ class PopularityModel:
 
     users: int
     counts: Values
+    signal: Signal = field(default_factory=Signal)
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "counts", frozen(self.counts, np.float32))
+
+    @classmethod
+    def of(cls, taken: Interactions, n_items: int) -> Self:
+        """The sums of what was taken."""
+        counts = np.bincount(taken.items, taken.values, minlength=n_items)
+        return cls(users=len(taken), counts=counts.astype(np.float32), signal=taken.signal)
 
     @property
     def n_users(self) -> int:
@@ -52,15 +62,27 @@ class PopularityModel:
         """Scores of all items for somebody new, whatever they took, shape (n_items,)."""
         return self.counts.copy()
 
+    def taken_in(self, ratings: Ratings, changed: Codes) -> Self:
+        """The same with ratings as they are now: all are counted (see `ListModel`)."""
+        return self.of(Interactions.of(ratings, self.signal), ratings.n_items)
+
     def item_vectors(self) -> Factors | None:
         """None: a count says nothing of what an item is like."""
         return None
 
     def parameters(self) -> Mapping[str, AnyArray]:
         """The arrays of the model by name."""
-        return {"users": frozen([self.users], np.int64), "counts": self.counts}
+        return {
+            "users": frozen([self.users], np.int64),
+            "counts": self.counts,
+            "signal": self.signal.parameter(),
+        }
 
     @classmethod
     def from_parameters(cls, parameters: Mapping[str, AnyArray]) -> Self:
         """The model with these arrays."""
-        return cls(users=int(parameters["users"][0]), counts=parameters["counts"])
+        return cls(
+            users=int(parameters["users"][0]),
+            counts=parameters["counts"],
+            signal=Signal.from_parameter(parameters["signal"]),
+        )

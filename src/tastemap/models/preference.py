@@ -12,13 +12,14 @@ the first sum over what they took (`tastemap.training.implicit`): a half-step of
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import ClassVar, NamedTuple, Self
 
 import numpy as np
 
 from tastemap.arrays import AnyArray, Codes, Float64s, Values, frozen
+from tastemap.data.ratings import Ratings
 from tastemap.models.factors import FactorModel
 from tastemap.models.interactions import Interactions
 from tastemap.models.protocol import Predicts
@@ -55,6 +56,7 @@ class PreferenceModel(FactorModel):
     Attributes:
         users: what they took.
         weighting: what their errors are made of.
+        known_items: how many items it was fitted to; those that came later have factors 0.
     """
 
     kind: ClassVar[str] = "preference"
@@ -62,6 +64,7 @@ class PreferenceModel(FactorModel):
 
     users: Interactions
     weighting: Weighting
+    known_items: int
 
     def predict_new(self, items: Codes, values: Values) -> Values:
         """Scores of all items for somebody new, shape (n_items,).
@@ -70,10 +73,26 @@ class PreferenceModel(FactorModel):
             items: codes of what they rated, shape (n,).
             values: the ratings, shape (n,).
         """
-        items, said = self.users.signal.read(items, values)
+        factors = self._solved(*self.users.signal.read(items, values))
+        return np.asarray(self.item_factors @ factors, np.float32)
+
+    def taken_in(self, ratings: Ratings, changed: Codes) -> Self:
+        """The same for users as they are now (see `ListModel`).
+
+        Factors of those that changed are solved for anew; those of new items are 0.
+        """
+        taken = Interactions.of(ratings, self.users.signal)
+        users = np.pad(self.user_factors, ((0, ratings.n_users - self.n_users), (0, 0)))
+        items = np.pad(self.item_factors, ((0, ratings.n_items - self.n_items), (0, 0)))
+        grown = replace(self, user_factors=users, item_factors=items, users=taken)
+        for user in changed:
+            users[user] = grown._solved(*taken.row(user))
+        return replace(grown, user_factors=users)
+
+    def _solved(self, items: Codes, said: Values) -> Values:
+        """Factors of a user who took these, shape (k,)."""
         q = self.item_factors[items].astype(np.float64)
-        factors = np.linalg.solve(self._precision(q, said), q.T @ said)
-        return np.asarray(self.item_factors @ factors.astype(np.float32), np.float32)
+        return np.linalg.solve(self._precision(q, said), q.T @ said).astype(np.float32)
 
     def contributions(self, user: int, item: int) -> tuple[Codes, Values]:
         """What each item the user took adds to the score of an item.
@@ -100,7 +119,7 @@ class PreferenceModel(FactorModel):
 
     def _precision(self, q: Float64s, weights: Values) -> Float64s:
         # A = Σ w q qᵀ + α₀ QᵀQ + λ_u
-        penalty = self.weighting.penalty(float(weights.sum()), self.n_items)
+        penalty = self.weighting.penalty(float(weights.sum()), self.known_items)
         own = (q * weights[:, None]).T @ q
         return np.asarray(own + self._everything + penalty * np.eye(q.shape[1]), np.float64)
 
@@ -114,17 +133,18 @@ class PreferenceModel(FactorModel):
         return {
             "user_factors": self.user_factors,
             "item_factors": self.item_factors,
-            "weighting": frozen(self.weighting, np.float64),
+            "weighting": frozen([*self.weighting, self.known_items], np.float64),
             **self.users.parameters(),
         }
 
     @classmethod
     def from_parameters(cls, parameters: Mapping[str, AnyArray]) -> Self:
         """The model with these arrays."""
-        unobserved, regularization, weighted = (float(one) for one in parameters["weighting"])
+        unobserved, regularization, weighted, known = map(float, parameters["weighting"])
         return cls(
             user_factors=parameters["user_factors"],
             item_factors=parameters["item_factors"],
             users=Interactions.from_parameters(parameters),
             weighting=Weighting(unobserved, regularization, bool(weighted)),
+            known_items=int(known),
         )

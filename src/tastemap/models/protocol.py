@@ -8,6 +8,7 @@ from typing import ClassVar, Literal, Protocol, Self, TypeAlias, runtime_checkab
 import numpy as np
 
 from tastemap.arrays import AnyArray, Codes, Factors, Values
+from tastemap.data.ratings import Ratings
 
 Predicts: TypeAlias = Literal["ratings", "scores"]
 """What numbers come out: ``"ratings"`` in units of the ratings; ``"scores"`` that rank the items of
@@ -74,6 +75,18 @@ class ListModel(Model, Protocol):
         Args:
             items: codes of what they rated, shape (n,).
             values: the ratings, shape (n,); 1 where the model was fitted to interactions.
+        """
+        ...
+
+    def taken_in(self, ratings: Ratings, changed: Codes) -> Self:
+        """The same for users as they are now; what it learnt of items stays.
+
+        Args:
+            ratings: those of training and new ones. Codes go on where those of training end.
+            changed: users with new ratings.
+
+        Raises:
+            DataError: no rating says anything any more.
         """
         ...
 

@@ -8,14 +8,14 @@ over the items j that the user took; x_uj is how much each counts, B_ji what ite
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import ClassVar, Self
 
 import numpy as np
 
 from tastemap.arrays import AnyArray, Codes, Factors, Int64s, Values, frozen
-from tastemap.data.ratings import CompressedRows
+from tastemap.data.ratings import CompressedRows, Ratings
 from tastemap.models.interactions import Interactions, spans
 from tastemap.models.protocol import Predicts, pairs_by_user
 
@@ -74,6 +74,17 @@ class SimilarityModel:
         items, said = self.users.signal.read(items, values)
         scores = self._scores(np.zeros(len(items), np.int64), items, said, 1)
         return np.asarray(scores[0], np.float32)
+
+    def taken_in(self, ratings: Ratings, changed: Codes) -> Self:
+        """The same for users as they are now (see `ListModel`); new items say nothing."""
+        users = Interactions.of(ratings, self.users.signal)
+        more, weights = ratings.n_items - self.n_items, self.weights
+        if isinstance(weights, CompressedRows):
+            start = np.pad(weights.start, (0, more), mode="edge")
+            weights = CompressedRows(frozen(start, np.int64), weights.columns, weights.values)
+        elif more:
+            weights = np.pad(weights, (0, more))
+        return replace(self, users=users, weights=weights)
 
     def _scores(self, which: Int64s, items: Codes, values: Values, n: int) -> Values:
         scores = np.zeros((n, self.n_items), np.float32)

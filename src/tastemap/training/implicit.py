@@ -117,6 +117,7 @@ def fit_implicit(
         item_factors=items.x[:, :k],
         users=taken,
         weighting=settings.weighting,
+        known_items=n_items,
     )
     return model, TrainingHistory(epochs=tuple(epochs))
 

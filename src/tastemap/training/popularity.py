@@ -5,8 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar
 
-import numpy as np
-
 from tastemap.models.interactions import Interactions
 from tastemap.models.popularity import PopularityModel
 from tastemap.training.history import OnEpoch, TrainingHistory
@@ -28,6 +26,4 @@ class Popularity(ListRecipe):
     def _fit(
         self, taken: Interactions, n_items: int, *, seed: int, on_epoch: OnEpoch | None
     ) -> tuple[PopularityModel, TrainingHistory]:
-        counts = np.bincount(taken.items, taken.values, minlength=n_items)
-        model = PopularityModel(users=len(taken), counts=counts.astype(np.float32))
-        return model, TrainingHistory()
+        return PopularityModel.of(taken, n_items), TrainingHistory()

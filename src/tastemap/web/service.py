@@ -12,9 +12,8 @@ from tastemap import predicting, ranking
 from tastemap.arrays import Codes, Mask, Values
 from tastemap.data.vocabulary import UNKNOWN
 from tastemap.errors import DataError, NotFittedFor
-from tastemap.liking import Rated
 from tastemap.models import fold_in
-from tastemap.models.fold_in import FoldedUser
+from tastemap.models.fold_in import FoldedHistory, FoldedUser
 from tastemap.models.protocol import ListModel
 from tastemap.recommender import Recommender
 from tastemap.results import SOURCES, Interval, PairPredictions
@@ -84,9 +83,12 @@ class Service:
         )
         scores, fell_back = self._scores(person)
         rated = np.zeros(len(person.items), np.int64), person.items
-        who: Codes | FoldedUser | Rated = np.array([person.code], np.int32)
-        if person.code == UNKNOWN and len(person.items):
-            who = person.folded or Rated(person.items, person.values)
+        who: Codes | FoldedUser | FoldedHistory = np.array([person.code], np.int32)
+        model = self.recommender.model
+        if person.folded is not None:
+            who = person.folded
+        elif person.code == UNKNOWN and isinstance(model, ListModel):
+            who = FoldedHistory(model=model, items=person.items, values=person.values)
         kept = scores.copy() if asked.why else scores
         one = ranking.Scored([person.id], rated, scores[None], np.array([fell_back]), who)
         found = ranking.recommendations(
