@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.csv
 import pytest
 
 import tastemap as tm
@@ -99,3 +101,18 @@ def postgresql_server() -> Iterator[Server]:
     """A PostgreSQL server that all tests share; it need not survive a crash of the machine."""
     with postgresql("fsync=off") as running:
         yield running
+
+
+@pytest.fixture(scope="session")
+def csv_files(movielens: Ratings, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with ``ratings.csv`` and ``movies.csv``: the first forty users of MovieLens."""
+    folder = tmp_path_factory.mktemp("csv")
+    few = movielens.take(movielens.users < 40)
+    table = few.to_arrow().rename_columns(["userId", "movieId", "rating", "timestamp"])
+    pyarrow.csv.write_csv(table, folder / "ratings.csv")
+    catalog = movielens.catalog
+    items = pa.table(
+        {"movieId": movielens.item_ids.ids, **{n: catalog.table[n] for n in catalog.columns}}
+    )
+    pyarrow.csv.write_csv(items, folder / "movies.csv")
+    return folder

@@ -146,8 +146,9 @@ def read(folder: str | Path) -> FolderContent:
         return FolderContent(
             manifest=manifest,
             arrays=load(contents[ARRAYS]),
-            users=pq.read_table(pa.BufferReader(contents[USERS])),
-            items=pq.read_table(pa.BufferReader(contents[ITEMS])),
+            # Not pq.read_table, which loads pandas where that is installed: half of the time.
+            users=pq.ParquetFile(pa.BufferReader(contents[USERS])).read(),
+            items=pq.ParquetFile(pa.BufferReader(contents[ITEMS])).read(),
         )
     except (SafetensorError, pa.ArrowException, ValueError, KeyError) as error:
         raise ModelFolderError(f"{folder} holds a file in another format: {error}") from error

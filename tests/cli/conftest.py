@@ -8,13 +8,10 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
-import pyarrow as pa
-import pyarrow.csv
 import pytest
 from typer.testing import CliRunner, Result
 
 from tastemap.cli import app
-from tastemap.data.ratings import Ratings
 
 TASTEMAP = Path(sys.executable).with_name("tastemap")
 QUICK = ("--set", "factors=4", "--set", "schedule=0.01:3", "--set", "holdout=0")
@@ -68,21 +65,6 @@ def shell(*arguments: object, folder: Path) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
         command, cwd=folder, capture_output=True, text=True, encoding="utf-8", timeout=600
     )
-
-
-@pytest.fixture(scope="session")
-def csv_files(movielens: Ratings, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder with ``ratings.csv`` and ``movies.csv``: the first forty users of MovieLens."""
-    folder = tmp_path_factory.mktemp("csv")
-    few = movielens.take(movielens.users < 40)
-    table = few.to_arrow().rename_columns(["userId", "movieId", "rating", "timestamp"])
-    pyarrow.csv.write_csv(table, folder / "ratings.csv")
-    catalog = movielens.catalog
-    items = pa.table(
-        {"movieId": movielens.item_ids.ids, **{n: catalog.table[n] for n in catalog.columns}}
-    )
-    pyarrow.csv.write_csv(items, folder / "movies.csv")
-    return folder
 
 
 @pytest.fixture(scope="session")

@@ -82,6 +82,7 @@ for _verb in (
     share.crosstab,
     share.report,
     serve.serve,
+    serve.up,
     measure.evaluate,
     measure.compare,
     measure.audit,

@@ -198,7 +198,7 @@ class Catalog:
 
     def take(self, codes: Int64s | Sequence[int]) -> pa.Table:
         """Rows of metadata for these codes."""
-        return self.table.take(pa.array(codes, pa.int64()))
+        return self.table.take(pa.array(np.asarray(codes, np.int64)))
 
 
 def _folded(title: str) -> str:

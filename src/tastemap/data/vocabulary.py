@@ -83,8 +83,13 @@ class Vocabulary:
         return bool(pa.types.is_integer(self.ids.type))
 
     @cached_property
+    def _raws(self) -> list[Any]:
+        raws: list[Any] = self.ids.to_pylist()
+        return raws
+
+    @cached_property
     def _code_of(self) -> dict[Any, int]:
-        return {raw: code for code, raw in enumerate(self.ids.to_pylist())}
+        return {raw: code for code, raw in enumerate(self._raws)}
 
     def __contains__(self, raw: object) -> bool:
         return self.find(raw) != UNKNOWN
@@ -128,13 +133,15 @@ class Vocabulary:
 
     def raw(self, code: int) -> int | str:
         """The raw id of one code."""
-        value: int | str = self.ids[int(code)].as_py()
+        value: int | str = self._raws[int(code)]
         return value
 
     def raws(self, codes: Codes | Int64s | Sequence[int]) -> list[int | str]:
         """The raw ids of many codes."""
-        chosen: list[int | str] = self.ids.take(pa.array(codes, pa.int64())).to_pylist()
-        return chosen
+        chosen = codes.tolist() if isinstance(codes, np.ndarray) else [int(one) for one in codes]
+        if chosen and min(chosen) < 0:
+            raise IndexError(f"{min(chosen)} is no code of a {self.noun}")
+        return [self._raws[code] for code in chosen]
 
     def parse(self, text: str) -> int | str:
         """Turn an id typed as text (a command line, an address) into one of this vocabulary's kind.
@@ -152,7 +159,8 @@ class Vocabulary:
     def raw_order(self) -> Int64s:
         """Rank of each code when raw ids are sorted, shape (n,): settles ties by the smaller id."""
         ranks = np.empty(len(self), np.int64)
-        ranks[np.asarray(pc.array_sort_indices(self.ids))] = np.arange(len(self))
+        # Not by to_numpy, which loads pandas where that is installed.
+        ranks[np.from_dlpack(pc.array_sort_indices(self.ids))] = np.arange(len(self))
         return frozen(ranks, np.int64)
 
     def digest(self) -> str:
