@@ -13,6 +13,7 @@ import zlib
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 from typer.main import get_command
 
@@ -22,6 +23,8 @@ from tastemap.cli import app
 from tastemap.data.splits import Split
 from tastemap.tables import Table
 from tastemap.training.registry import RECIPES
+from tastemap.web.app import OPERATIONS
+from tastemap.web.schemas.lists import ListOptions
 from tests.docs.conftest import ROOT
 
 PROGRAM: Any = get_command(app)
@@ -164,8 +167,16 @@ def test_every_verb_is_used_in_an_example() -> None:
     text = "\n".join(page.read_text(encoding="utf-8") for page in pages)
     used = re.findall(r"^\$ tastemap (.*)", text, re.MULTILINE)
     # demo takes long, and what serves does not end: their own tests run them.
-    for name in set(COMMANDS) - {"demo", "serve"}:
+    for name in set(COMMANDS) - {"demo", "serve", "up"}:
         assert any(f"{line} ".startswith(f"{name} ") for line in used), name
+
+
+def test_every_operation_of_the_server_is_documented() -> None:
+    page = _page("reference/http-api.md")
+    for one in OPERATIONS:
+        assert f"| `{one.method} {one.path}` | {one.summary} | {one.access.value} |" in page
+    for field in msgspec.structs.fields(ListOptions):
+        assert f"| `{field.name}` |" in page, field.name
 
 
 def test_every_field_and_array_of_a_model_folder_is_documented(
