@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import math
 import sqlite3
+import threading
 import time
 from concurrent.futures import Future, wait
 from pathlib import Path
@@ -103,6 +104,11 @@ def test_a_key_given_twice_at_the_same_time_acts_once(store: FeedbackStore) -> N
     assert store.counts().ratings == 1_500
 
 
+def test_a_key_stands_for_the_rating_and_not_for_how_it_is_written(store: FeedbackStore) -> None:
+    store.rate("anna", "alien", 3, at=5, key="k").result()
+    assert store.rate("anna", "alien", 3.0, at=5.0, key="k").result().replayed
+
+
 def test_a_key_with_other_content_is_refused(store: FeedbackStore) -> None:
     store.rate("anna", "alien", 3, key="k").result()
     others = [
@@ -162,6 +168,12 @@ def test_ids_come_back_as_they_were(store: FeedbackStore) -> None:
         assert [(item, one.value) for item, one in store.of_user(text).ratings.items()] == [
             (text, n)
         ]
+
+
+@pytest.mark.parametrize("user", ["a\0b", "\ud800", "x" * 5_000, ""])
+def test_who_cannot_be_stored_has_said_nothing(store: FeedbackStore, user: str) -> None:
+    said = store.of_user(user)
+    assert (said.ratings, said.removed, said.forgotten) == ({}, frozenset(), False)
 
 
 def test_the_table_and_its_file_hold_what_counts(store: FeedbackStore, tmp_path: Path) -> None:
@@ -316,3 +328,14 @@ def test_an_exported_table_can_be_loaded_into_an_empty_store(
         assert other.table().equals(table)
         with pytest.raises(StoreError, match=r"other\.db holds feedback already"):
             other.load(table)
+
+
+def test_threads_that_come_and_go_leave_no_connections(tmp_path: Path) -> None:
+    with FeedbackStore.open(tmp_path / "feedback.db") as store:
+        store.rate("anna", "alien", 3).result()
+        for _ in range(50):
+            thread = threading.Thread(target=store.of_user, args=("anna",))
+            thread.start()
+            thread.join()
+        assert store._database.engine.pool.checkedout() == 2  # of the writer, and of who asks
+    assert store._database.engine.pool.checkedout() == 0

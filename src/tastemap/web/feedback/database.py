@@ -75,13 +75,20 @@ class Database:
         return self.engine.dialect.name == "sqlite"
 
     @contextmanager
-    def writing(self) -> Iterator[sa.Connection]:
+    def writing(self, connection: sa.Connection | None = None) -> Iterator[sa.Connection]:
         """A transaction in which nobody else writes; on disk when the block is left without error.
+
+        Args:
+            connection: one to use again, where that matters; None: one of the pool.
 
         Raises:
             sqlalchemy.exc.SQLAlchemyError: see `explain`.
         """
-        with self.engine.connect() as connection, connection.begin():
+        if connection is None:
+            with self.engine.connect() as pooled, self.writing(pooled):
+                yield pooled
+            return
+        with connection.begin():
             connection.exec_driver_sql(_TAKE_TURNS[self.engine.dialect.name])
             yield connection
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import threading
+from collections import deque
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -61,16 +61,15 @@ def of_user(
 class FileReader:
     """`of_user` on an SQLite file, past SQLAlchemy.
 
-    It is asked in every request for a list, and the driver alone answers in a fifth of the time. A
-    thread has a connection of its own, which is given back by `close` alone.
+    It is asked in every request for a list, and the driver alone answers in a fifth of the time.
+    Connections are kept here, as many as there were threads that asked at one time.
     """
 
     def __init__(self, engine: sa.Engine) -> None:
         self._engine = engine
         compiled = _OF_USER.compile(engine)
         self._text, self._names = str(compiled), compiled.positiontup or ()
-        self._mine = threading.local()
-        self._all: list[sa.PoolProxiedConnection] = []
+        self._idle: deque[sa.PoolProxiedConnection] = deque()
 
     def of_user(self, user: str) -> Sequence[tuple[str | None, float | None, float]]:
         """See the function of this name.
@@ -78,19 +77,24 @@ class FileReader:
         Raises:
             sqlite3.Error: it cannot be read.
         """
-        connection: Any = getattr(self._mine, "connection", None)
-        if connection is None:
+        try:
+            pooled = self._idle.pop()
+        except IndexError:
             pooled = self._engine.raw_connection()
-            self._all.append(pooled)
-            connection = self._mine.connection = pooled.driver_connection
-        rows: Sequence[Any] = connection.execute(self._text, [user] * len(self._names)).fetchall()
+        connection: Any = pooled.driver_connection
+        try:
+            cursor = connection.execute(self._text, [user] * len(self._names))
+            rows: Sequence[Any] = cursor.fetchall()
+        except Exception:
+            pooled.close()
+            raise
+        self._idle.append(pooled)
         return rows
 
     def close(self) -> None:
-        """Give the connections of all threads back."""
-        while self._all:
-            self._all.pop().close()
-        self._mine = threading.local()
+        """Give the connections back."""
+        while self._idle:
+            self._idle.pop().close()
 
 
 def counts(connection: sa.Connection) -> tuple[int, int, int]:

@@ -161,56 +161,47 @@ class FeedbackStore:
         if not ratings:
             raise DataError("no ratings to store")
         now = time.time()
-        rows = [
+        given = [
             (
                 checked_text(one.user, "user id"),
                 checked_text(one.item, "item id"),
                 checked_value(one.value),
-                now if one.at is None else checked_moment(one.at),
+                None if one.at is None else checked_moment(one.at),
             )
             for one in ratings
         ]
-        return self._put(
-            Change(
-                rows,
-                None,
-                now,
-                key if key is None else checked_text(key, "idempotency key"),
-                _content(key, "rate", ratings),
-            )
-        )
+        rows = [(user, item, value, now if at is None else at) for user, item, value, at in given]
+        return self._put("rate", given, key, rows, now)
 
     def remove(self, user: str, item: str, *, key: str | None = None) -> Future[Receipt]:
         """Remove a rating, also one in training, whether or not there is one. See `rate`."""
         now = time.time()
-        rows = [(checked_text(user, "user id"), checked_text(item, "item id"), None, now)]
-        content = _content(key, "remove", [(user, item)])
-        return self._put(
-            Change(
-                rows,
-                None,
-                now,
-                key if key is None else checked_text(key, "idempotency key"),
-                content,
-            )
-        )
+        pair = checked_text(user, "user id"), checked_text(item, "item id")
+        return self._put("remove", [pair], key, [(*pair, None, now)], now)
 
     def forget(self, user: str, *, key: str | None = None) -> Future[Receipt]:
         """Erase all that a user said, and let their ratings in training not count. See `rate`.
 
         The user's id is kept, so that the next training leaves their ratings out.
         """
-        content = _content(key, "forget", [user])
-        change = Change(
-            [],
-            checked_text(user, "user id"),
-            time.time(),
-            key if key is None else checked_text(key, "idempotency key"),
-            content,
-        )
-        return self._put(change)
+        checked_text(user, "user id")
+        return self._put("forget", [user], key, [], time.time(), forget=user)
 
-    def _put(self, change: Change) -> Future[Receipt]:
+    def _put(
+        self,
+        action: str,
+        given: Sequence[object],
+        key: str | None,
+        rows: Sequence[tuple[str, str, float | None, float]],
+        now: float,
+        forget: str | None = None,
+    ) -> Future[Receipt]:
+        content = ""
+        if key is not None:
+            checked_text(key, "idempotency key")
+            # A checksum, so that nothing of a forgotten user is left in it.
+            content = hashlib.sha256(json.dumps([action, given]).encode()).hexdigest()
+        change = Change(rows, forget, now, key, content)
         self._writer.put(change)
         return change.receipt
 
@@ -223,6 +214,10 @@ class FeedbackStore:
         ratings: dict[str, StoredRating] = {}
         removed = set()
         is_forgotten = False
+        try:
+            checked_text(user, "user id")
+        except DataError:  # who cannot be stored has said nothing
+            return UserFeedback({}, frozenset(), forgotten=False)
         for item, value, at in self._of_user(user):
             if item is None:
                 is_forgotten = True
@@ -331,10 +326,3 @@ class FeedbackStore:
         traceback: TracebackType | None,
     ) -> None:
         self.close()
-
-
-def _content(key: str | None, action: str, given: Sequence[object]) -> str:
-    """What a key stands for, as a checksum, so that what is forgotten is not kept in it."""
-    if key is None:
-        return ""
-    return hashlib.sha256(json.dumps([action, given]).encode()).hexdigest()

@@ -27,6 +27,8 @@ _GROUP = 2_000
 """Rows that go to disk together, at most: beyond, others would wait longer and gain nothing."""
 _SOME = 500
 """Keys asked for in one statement."""
+_AT_FAULT = (exc.OperationalError, exc.InterfaceError, exc.TimeoutError)
+"""What says that the database, and not a change, is at fault."""
 _LOG = logging.getLogger(__name__)
 
 
@@ -80,6 +82,7 @@ class Writer:
         self._news = threading.Condition()
         self._closed = False
         self._statements = _Statements(database.engine.dialect.name)
+        self._connection: sa.Connection | None = None  # kept: the pool's part of a write is large
         self._next_pruning = 0.0
         self._thread = threading.Thread(target=self._run, name="feedback-writer", daemon=True)
         self._thread.start()
@@ -126,7 +129,7 @@ class Writer:
                 while not self._queue and not self._closed:
                     self._news.wait()
                 if not self._queue:
-                    return
+                    break
                 group = self._take()
             # A future that was cancelled in the queue is skipped; from here on none can be.
             group = [one for one in group if one.receipt.set_running_or_notify_cancel()]
@@ -135,6 +138,7 @@ class Writer:
             except Exception as error:  # a bug: those who wait must hear of it all the same
                 _LOG.exception("%s: the writer failed", self._database.name)
                 _fail(group, StoreError(f"{self._database.name}: {error!r}"))
+        self._disconnect()
 
     def _take(self) -> list[Change]:
         group: list[Change] = []
@@ -149,8 +153,7 @@ class Writer:
         """Write a group; if a change of it cannot be written, the others are, one by one."""
         try:
             answers = self._commit(group)
-        except (exc.OperationalError, exc.InterfaceError, exc.TimeoutError) as error:
-            # The database, not a change, is at fault.
+        except _AT_FAULT as error:
             _fail(group, self._database.explain(error))
         except Exception as error:
             if len(group) == 1:
@@ -176,13 +179,22 @@ class Writer:
         wait = 0.05
         while True:
             try:
-                with self._database.writing() as connection:
+                if self._connection is None:
+                    self._connection = self._database.engine.connect()
+                with self._database.writing(self._connection) as connection:
                     return self._statements.write(connection, group, self._pruning())
-            except (exc.OperationalError, exc.InterfaceError):
-                if self._database.is_file or self._closed or time.monotonic() + wait > end:
+            except Exception as error:
+                self._disconnect()
+                lost = isinstance(error, _AT_FAULT) and not self._database.is_file
+                if not lost or self._closed or time.monotonic() + wait > end:
                     raise
                 time.sleep(wait)
                 wait *= 2
+
+    def _disconnect(self) -> None:
+        if self._connection is not None:
+            self._connection.close()
+            self._connection = None
 
     def _pruning(self) -> float | None:
         """Keys of before this moment may go; None where they went a short while ago."""
