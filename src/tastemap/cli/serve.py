@@ -6,7 +6,7 @@ import os
 import socket
 import sys
 import tempfile
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, NoReturn
 
@@ -105,6 +105,14 @@ def serve(
         Path, typer.Argument(metavar="MODEL", help="A model folder; others beside it can follow.")
     ],
     serving: Serving,
+    approximate: Annotated[
+        bool,
+        typer.Option(
+            "--approximate",
+            help="Make lists from an index of the items, for catalogs of a million; the index is "
+            "made first, if there is none, and its recall is printed.",
+        ),
+    ] = False,
 ) -> None:
     """Serve a model: an API, and pages to explore it.
 
@@ -116,7 +124,20 @@ def serve(
     from tastemap.model_folder import read_manifest
 
     read_manifest(model)  # what is wrong with it is said here, in a line
-    run(serving.settings(model), access_log=serving.access_log)
+    settings = replace(serving.settings(model), approximate=approximate)
+    if approximate:
+        _refuse_exposure(settings)  # before minutes are spent
+        _index(model)
+    run(settings, access_log=serving.access_log)
+
+
+def _index(folder: Path) -> None:
+    from tastemap.web.nearest import Nearest
+
+    model, folder = tm.load(folder), folder.absolute()
+    say("making the index of its items, if there is none")
+    made = Nearest.make(model, folder.parent, folder.name)
+    say(f"the index finds {made.recall:.1%} of the ten best items; made in {made.seconds:.0f} s")
 
 
 @spread

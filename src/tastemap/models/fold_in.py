@@ -33,6 +33,7 @@ from tastemap.models.factors import FactorModel
 from tastemap.models.protocol import ListModel
 from tastemap.models.thresholds import Thresholds
 
+_ALL = slice(None)
 _MOST_TURNS, _SETTLED = 200, 1e-5
 """Of expectation maximisation; settled, in units of the noise, when x moves by less."""
 
@@ -136,17 +137,17 @@ class FoldedUser:
     def __repr__(self) -> str:
         return f"<FoldedUser with {len(self.items):,} ratings>"
 
-    def predict(self) -> Values:
-        """Predicted ratings of all items, shape (n_items,), in units of the ratings."""
-        latent = self.predict_latent()
+    def predict(self, items: Codes | slice = _ALL) -> Values:
+        """Predicted ratings of items, or of all, shape (n,), in units of the ratings."""
+        latent = self.predict_latent(items)
         return latent if self.thresholds is None else self.thresholds.expected(latent)
 
-    def predict_latent(self) -> Values:
-        """What factors and biases add up to, shape (n_items,): the rating, or behind it."""
-        scores: Values = self.model.item_factors @ self.factors
+    def predict_latent(self, items: Codes | slice = _ALL) -> Values:
+        """What factors and biases add up to, shape (n,): the rating, or behind it."""
+        scores: Values = self.model.item_factors[items] @ self.factors
         scores += np.float32(self.model.mean + self.bias)
         if self.model.item_bias is not None:
-            scores += self.model.item_bias
+            scores += self.model.item_bias[items]
         return scores
 
     def deviations(self, items: Codes) -> Values:
@@ -158,7 +159,7 @@ class FoldedUser:
         variance = np.einsum("nk,kl,nl->n", z, self.covariance, z, optimize=True)
         noise: Float64s | float = self.noise_variance
         if self.thresholds is not None:
-            latent = self.predict_latent()[items]
+            latent = self.predict_latent(items)
             variance *= self.thresholds.slope(latent) ** 2
             noise = self.thresholds.moments(latent)[1]
         return np.asarray(np.sqrt(variance + noise), np.float32)

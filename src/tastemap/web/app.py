@@ -96,7 +96,13 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     given = app.state.store
     if given is None:
         app.state.store = await asyncio.to_thread(FeedbackStore.open, settings.feedback)
-    app.state.shelf = Shelf(settings.root, settings.model, app.state.store, settings.cache)
+    app.state.shelf = Shelf(
+        settings.root,
+        settings.model,
+        app.state.store,
+        settings.cache,
+        approximate=settings.approximate,
+    )
     if getattr(app.state, "owns_process", False):
         # Millions of ids live as long as the model: looking through them for garbage takes long.
         gc.collect()

@@ -13,10 +13,12 @@ from tastemap.arrays import Codes, Mask, Values
 from tastemap.data.vocabulary import UNKNOWN
 from tastemap.errors import DataError, NotFittedFor
 from tastemap.models import fold_in
+from tastemap.models.factors import FactorModel
 from tastemap.models.fold_in import FoldedHistory, FoldedUser
 from tastemap.models.protocol import ListModel
 from tastemap.recommender import Recommender
 from tastemap.results import SOURCES, Interval, PairPredictions
+from tastemap.web.nearest import Nearest, user_vector
 from tastemap.web.people import People, Person
 from tastemap.web.reading import Reading
 from tastemap.web.reasons import Explainer
@@ -26,6 +28,7 @@ from tastemap.web.schemas.asked import Id
 if TYPE_CHECKING:
     from tastemap.web.feedback.store import FeedbackStore
 
+_APPROXIMATE = "approximate: an index chose the candidates, their scores are exact"
 _HEAVY = 1 << 21
 """Multiplications in a list beyond which it is made beside the event loop: about a millisecond."""
 
@@ -38,6 +41,7 @@ class Service:
         store: feedback of the users; None: there is none.
         name: of the model's folder.
         kept: users that are remembered, with the answers they got.
+        nearest: an index of the items, to make lists of candidates from; None: of all scores.
     """
 
     def __init__(
@@ -47,9 +51,11 @@ class Service:
         *,
         name: str = "model",
         kept: int = 20_000,
+        nearest: Nearest | None = None,
     ) -> None:
         self.recommender, self.store, self.name = recommender, store, name
         self.ratings, self.catalog = recommender.ratings, recommender.catalog
+        self.nearest = nearest
         self.rates = recommender.model.predicts == "ratings"
         self.people = People(recommender, store, kept)
         self._explainer = Explainer(recommender, self.people)
@@ -81,7 +87,8 @@ class Service:
         allowed, filtered = self._allowed(
             tuple(asked.include), tuple(asked.exclude), asked.min_ratings
         )
-        scores, fell_back = self._scores(person)
+        near = self._near_scores(person, allowed, asked)
+        scores, fell_back = self._scores(person) if near is None else (near, False)
         rated = np.zeros(len(person.items), np.int64), person.items
         who: Codes | FoldedUser | FoldedHistory = np.array([person.code], np.int32)
         model = self.recommender.model
@@ -120,7 +127,7 @@ class Service:
             feedback=person.feedback,
             items=rows,
             left_out={reason: count for reason, count in found.filtered.items() if count},
-            remarks=[*person.remarks, *found.remarks],
+            remarks=[*person.remarks, *found.remarks, *([] if near is None else [_APPROXIMATE])],
         )
 
     def predict(
@@ -192,6 +199,34 @@ class Service:
                 for one in codes.tolist()
             ],
         )
+
+    def _near_scores(
+        self, person: Person, allowed: Mask, asked: lists.ListOptions
+    ) -> Values | None:
+        """Scores of the candidates that the index finds, -inf of all other items.
+
+        None: all scores are needed, because there is no index, or no vector of the user, or too few
+        candidates may be listed.
+        """
+        model = self.recommender.model
+        if self.nearest is None or not isinstance(model, FactorModel):
+            return None
+        if person.folded is not None:
+            vector = person.folded.factors
+        elif person.code != UNKNOWN:
+            vector = model.user_factors[person.code]
+        else:
+            return None
+        rated = person.items if not asked.seen else person.items[:0]
+        codes = self.nearest.candidates(user_vector(vector), 4 * asked.n + len(rated) + 32)
+        if np.count_nonzero(allowed[codes] & ~np.isin(codes, rated)) < asked.n:
+            return None
+        scores = np.full(self.ratings.n_items, -np.inf, np.float32)
+        if person.folded is not None:
+            scores[codes] = person.folded.predict(codes)
+        else:
+            scores[codes] = model.predict_pairs(np.full(len(codes), person.code), codes)
+        return scores
 
     def _scores(self, person: Person) -> tuple[Values, bool]:
         """Unclipped scores of all items, the caller's own, and whether they are not the model's."""

@@ -34,6 +34,7 @@ class Settings:
         rate: requests a second that one key, or one address, may make; 0: any number. None: 100
             where keys are needed, any number where only this machine may ask.
         cache: answers held for users who ask again.
+        approximate: make lists from an index of the items, where the model has one.
     """
 
     root: Path
@@ -49,6 +50,7 @@ class Settings:
     max_items: int = 1000
     rate: float | None = None
     cache: int = 20_000
+    approximate: bool = False
 
     @property
     def feedback(self) -> str:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from tastemap.errors import ModelFolderError
 from tastemap.model_folder import MANIFEST, read_manifest
 from tastemap.recommender import Recommender, load
+from tastemap.web.nearest import Nearest
 from tastemap.web.schemas.admin import ModelSummary
 from tastemap.web.service import Service
 
@@ -31,15 +32,23 @@ class Shelf:
         model: name of the one to serve, unless `use` has put another in its place since.
         store: feedback of the users, or None.
         kept: users that are remembered, with the answers they got.
+        approximate: make lists from an index of the items, where a model has one.
 
     Raises:
         ModelFolderError: there is no such model, or its folder is damaged.
     """
 
     def __init__(
-        self, root: Path, model: str, store: FeedbackStore | None = None, kept: int = 20_000
+        self,
+        root: Path,
+        model: str,
+        store: FeedbackStore | None = None,
+        kept: int = 20_000,
+        *,
+        approximate: bool = False,
     ) -> None:
         self.root, self.asked, self.store, self._kept = root, model, store, kept
+        self._approximate = approximate
         self._lock = threading.Lock()
         self._seen = self._stamp()
         name = named_live(self.root, self.asked)
@@ -123,7 +132,9 @@ class Shelf:
         return True
 
     def _serving(self, name: str) -> Service:
-        return Service(self.load(name), self.store, name=name, kept=self._kept)
+        model = self.load(name)
+        nearest = Nearest.of(model, self.root, name) if self._approximate else None
+        return Service(model, self.store, name=name, kept=self._kept, nearest=nearest)
 
     def _stamp(self) -> tuple[int, int]:
         """What tells one writing of the live file from another."""
