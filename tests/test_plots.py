@@ -16,10 +16,13 @@ import tastemap as tm
 from tastemap import plots
 from tastemap.data.ratings import Ratings
 from tastemap.errors import DataError, MissingExtraError
+from tastemap.evaluation.spaces import dimensions
+from tastemap.evaluation.tuning import Measure, Trial, Tuning
 from tastemap.explanation.biases import BiasRanking
 from tastemap.explanation.components import TasteMap
 from tastemap.explanation.crosstab import crosstab
 from tastemap.plots import labels
+from tastemap.plots.look import ACCENT
 from tastemap.plots.text import short
 from tastemap.training.history import TrainingHistory
 from tests.conftest import SCRIPT
@@ -77,6 +80,36 @@ def ranking_of(titles: list[str]) -> BiasRanking:
     )
 
 
+def searched() -> Tuning:
+    """Three trials that finished, the last of them the best, and one that failed."""
+    settings: list[dict[str, Any]] = [
+        {"neighbours": neighbours, "min_rating": rating}
+        for neighbours, rating in ((200, None), (20, 4.0), (40, None), (60, 4.0))
+    ]
+    trials = tuple(
+        Trial(
+            number=number,
+            settings=settings[number],
+            state="failed" if value is None else "finished",
+            value=value,
+            seconds=1.0,
+        )
+        for number, value in enumerate((0.2, 0.1, None, 0.3))
+    )
+    return Tuning(
+        given=tm.ItemKNN(),
+        best=tm.ItemKNN(**settings[3]),
+        measure=Measure.of("ndcg@10"),
+        space=dimensions(tm.ItemKNN(), {"neighbours": (10, 300, "log"), "min_rating": [None, 4.0]}),
+        trials=trials,
+        best_trial=3,
+        check=None,
+        importance={},
+        chosen_on="fold 1 of 5",
+        stopped="all 4 trials were made",
+    )
+
+
 def every_picture(model: Recommender, ratings: Ratings) -> dict[str, Figure]:
     return {
         "curve": plots.learning_curve({"a $x$": model.history, "b": history(3)}),
@@ -85,6 +118,8 @@ def every_picture(model: Recommender, ratings: Ratings) -> dict[str, Figure]:
         "map": plots.taste_map(model.components(3).map(0, 2).popular(0, 50)),
         "rates": plots.learning_rate(rates()),
         "crosstab": plots.crosstab(crosstab(ratings, 8, 12)),
+        "history of a search": plots.tuning_history(searched()),
+        "slices of a search": plots.tuning_slices(searched()),
     }
 
 
@@ -334,6 +369,30 @@ def test_a_crosstab_has_a_number_for_each_rating_and_blanks_for_the_rest(small: 
     assert [label.get_text() for label in axes(figure).get_yticklabels()] == [
         "10", "20", "30", "40", "50", "60",
     ]  # fmt: skip
+
+
+def test_a_search_shows_every_trial_and_the_best_so_far() -> None:
+    axes = plots.tuning_history(searched()).axes[0]
+    best, dots, ticks = (line for line in axes.get_lines() if len(line.get_xdata()) != 2)
+    np.testing.assert_array_equal(dots.get_xdata(), [0, 1, 3])
+    np.testing.assert_allclose(dots.get_ydata(), [0.2, 0.1, 0.3])
+    np.testing.assert_allclose(best.get_ydata(), [0.2, 0.2, 0.3, 0.3])
+    assert list(ticks.get_xdata()) == [2]
+    assert axes.get_ylabel() == "nDCG@10"
+    assert "as given" in {text.get_text() for text in axes.texts}
+
+
+def test_a_search_shows_each_setting_with_the_best_in_colour() -> None:
+    neighbours, rating = plots.tuning_slices(searched()).axes
+    assert neighbours.get_xscale() == "log"
+    dots, best = neighbours.get_lines()
+    np.testing.assert_array_equal(dots.get_xdata(), [200, 20, 60])
+    assert list(best.get_xdata()) == [60]
+    assert best.get_color() == ACCENT
+    ends = [label.get_text() for label in neighbours.get_xticklabels()]
+    assert ends == ["10", "55", "300"]
+    assert [label.get_text() for label in rating.get_xticklabels()] == ["None", "4.0"]
+    np.testing.assert_array_equal(rating.get_lines()[0].get_xdata(), [0, 1, 1])
 
 
 def test_what_cannot_be_drawn_is_said() -> None:

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from tastemap.evaluation.cross_validation import cross_validate as cross_validate
     from tastemap.evaluation.evaluate import evaluate as evaluate
     from tastemap.evaluation.reliability import reliability as reliability
+    from tastemap.evaluation.tune import tune as tune
     from tastemap.explanation.crosstab import crosstab as crosstab
     from tastemap.progress import progress_bar as progress_bar
     from tastemap.recommender import Recommender as Recommender
@@ -74,6 +75,7 @@ _HOMES: dict[str, tuple[str, str | None]] = {
     "read_sql": ("tastemap.data.readers", "read_sql"),
     "reliability": ("tastemap.evaluation.reliability", "reliability"),
     "split": ("tastemap.data.splits", None),
+    "tune": ("tastemap.evaluation.tune", "tune"),
     "write_report": ("tastemap.report", "write_report"),
 }
 
@@ -109,6 +111,7 @@ __all__ = [  # noqa: RUF022  # in the order of dir()
     "read_sql",
     "reliability",
     "split",
+    "tune",
     "write_report",
 ]
 __version__ = "0.1.0"

@@ -1,4 +1,4 @@
-"""A progress bar for training, in terminals and notebooks."""
+"""A progress bar for training and tuning, in terminals and notebooks."""
 
 from __future__ import annotations
 
@@ -7,11 +7,12 @@ import sys
 import weakref
 from collections.abc import Callable
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, NamedTuple, Self
 
 if TYPE_CHECKING:
     from rich.progress import Progress
 
+    from tastemap.evaluation.tuning import TuningStep
     from tastemap.training.history import Epoch
 
 
@@ -23,18 +24,20 @@ def progress_bar(label: str = "training") -> ProgressBar:
 
         recipe.fit(train, valid, on_epoch=tm.progress_bar())
 
+    It shows how tuning goes as well, trial by trial: ``tm.tune(recipe, train, on_trial=...)``.
+
     Args:
         label: what is in progress, such as the name of the model.
 
     Returns:
-        What to call after each epoch. Used in a ``with`` statement it also shows the time before
-        the first epoch ends, and leaves the terminal tidy whatever happens.
+        What to call after each epoch or trial. Used in a ``with`` statement it also shows the
+        time before the first of them ends, and leaves the terminal tidy whatever happens.
     """
     return ProgressBar(label, _display())
 
 
 class ProgressBar:
-    """Draws one training; made by `progress_bar`.
+    """Draws one training or tuning; made by `progress_bar`.
 
     Attributes:
         label: what is in progress.
@@ -44,10 +47,11 @@ class ProgressBar:
         self.label = label
         self._display = display
 
-    def __call__(self, epoch: Epoch) -> None:
-        """Show that an epoch has ended."""
-        self._display.show(self.label, epoch)
-        if epoch.phase == "fit" and epoch.number >= epoch.of:
+    def __call__(self, ended: Epoch | TuningStep) -> None:
+        """Show that an epoch or a trial has ended."""
+        step = _step(self.label, ended)
+        self._display.show(step)
+        if step.last:
             self._display.close()
 
     def __enter__(self) -> Self:
@@ -63,19 +67,36 @@ class ProgressBar:
         self._display.close()
 
 
+class Step(NamedTuple):
+    """How far the work is, in words and numbers.
+
+    Attributes:
+        label: what is in progress.
+        done, of: how much of how much.
+        text: what is to be seen of it.
+        last: whether nothing is to come.
+    """
+
+    label: str
+    done: float
+    of: float
+    text: str
+    last: bool
+
+
 class Display:
-    """Where progress is shown: this one writes a line an epoch to standard error."""
+    """Where progress is shown: this one writes a line a step to standard error."""
 
     def begin(self, label: str) -> None:
-        """Training begins."""
+        """The work begins."""
 
-    def show(self, label: str, epoch: Epoch) -> None:
-        """An epoch has ended."""
-        sys.stderr.write(f"{_named(label, epoch)}: {_line(epoch)}\n")
+    def show(self, step: Step) -> None:
+        """A step has ended."""
+        sys.stderr.write(f"{step.label}: {step.text}\n")
         sys.stderr.flush()
 
     def close(self) -> None:
-        """Training has ended; may be said more than once."""
+        """All is done; may be said more than once."""
 
 
 class _Terminal(Display):
@@ -103,14 +124,14 @@ class _Terminal(Display):
             self._task = self._progress.add_task(label, total=None, text="preparing")
             self._progress.start()
 
-    def show(self, label: str, epoch: Epoch) -> None:
-        self.begin(label)
+    def show(self, step: Step) -> None:
+        self.begin(step.label)
         self._progress.update(
             self._task,
-            description=_named(label, epoch),
-            total=epoch.of,
-            completed=epoch.number,
-            text=_line(epoch),
+            description=step.label,
+            total=step.of,
+            completed=step.done,
+            text=step.text,
             refresh=True,
         )
 
@@ -131,28 +152,35 @@ class _Notebook(Display):
         self._display = display
         self._handle: Any = None
 
-    def show(self, label: str, epoch: Epoch) -> None:
-        share = 100 * epoch.number / max(epoch.of, 1)
+    def show(self, step: Step) -> None:
+        share = 100 * step.done / max(step.of, 1)
         bar = (
             f'<progress max="100" value="{share:.0f}" style="width:12em"></progress> '
-            f"{html.escape(_named(label, epoch))}: {html.escape(_line(epoch))}"
+            f"{html.escape(step.label)}: {html.escape(step.text)}"
         )
-        content = {"text/plain": f"{_named(label, epoch)}: {_line(epoch)}", "text/html": bar}
+        content = {"text/plain": f"{step.label}: {step.text}", "text/html": bar}
         if self._handle is None:
             self._handle = self._display(content, raw=True, display_id=True)
         else:
             self._handle.update(content, raw=True)
 
 
-def _named(label: str, epoch: Epoch) -> str:
-    return label if epoch.phase == "fit" else f"{label} {epoch.phase}"
+def _step(label: str, ended: Epoch | TuningStep) -> Step:
+    from tastemap.training.history import Epoch
 
-
-def _line(epoch: Epoch) -> str:
-    parts = [f"{epoch.number}/{epoch.of}", f"training loss {epoch.training_loss:.4f}"]
-    if epoch.validation_mse is not None:
-        parts.append(f"validation {epoch.validation_mse:.4f}")
-    return "  ".join(parts)
+    if isinstance(ended, Epoch):
+        parts = [f"{ended.number}/{ended.of}", f"training loss {ended.training_loss:.4f}"]
+        if ended.validation_mse is not None:
+            parts.append(f"validation {ended.validation_mse:.4f}")
+        named = label if ended.phase == "fit" else f"{label} {ended.phase}"
+        last = ended.phase == "fit" and ended.number >= ended.of
+        return Step(named, ended.number, ended.of, "  ".join(parts), last)
+    trial = ended.trial
+    parts = [f"{ended.trials}/{ended.of}" if ended.of else f"{ended.trials} trials"]
+    parts.append(trial.state if trial.value is None else f"{ended.measure} {trial.value:.4f}")
+    if ended.best is not None:
+        parts.append(f"best {ended.best:.4f}")
+    return Step(label, ended.share, 1, "  ".join(parts), ended.share >= 1)
 
 
 def _display() -> Display:

@@ -310,3 +310,23 @@ def test_a_setting_of_several_types_is_read_as_the_first_that_fits(
 def test_eras_are_dates_or_seconds() -> None:
     dates = ["likelihood=ordinal", "eras=2003-02-18,2010-01-01"]
     assert getattr(make_recipe(ModelName.BAYESIAN, dates), "eras") == ("2003-02-18", "2010-01-01")  # noqa: B009
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        ("--split leave-last-out --valid-fraction 0.2", "keeps back the last rating of each user"),
+        ("--split leave-last-out --valid-fraction 0", "keeps back the last rating of each user"),
+        ("--split time --valid-fraction 0", "nothing is kept back, by time or otherwise"),
+        ("--folder data", "ratings.csv is not looked for in a folder"),
+    ],
+)
+def test_options_that_would_change_nothing_are_refused(
+    csv_files: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, options: str, said: str
+) -> None:
+    monkeypatch.setenv("COLUMNS", "300")
+    command = ("fit", csv_files / "ratings.csv", "--model", "mean", "--out", tmp_path / "m")
+    result = run(*command, *options.split())
+    assert result.exit_code == 2
+    assert said in result.stderr
+    assert not (tmp_path / "m").exists()

@@ -11,6 +11,7 @@ import pytest
 
 import tastemap as tm
 from tastemap.data.ratings import Ratings
+from tastemap.evaluation.tuning import State, Trial, TuningStep
 from tastemap.training.history import Epoch
 from tests.cli.conftest import OnTerminal, Terminal
 
@@ -24,6 +25,15 @@ def epoch(number: int, of: int = 3, *, phase: str = "fit", valid: bool = True) -
         validation_mse=2 / number if valid else None,
         seconds=1.0,
         phase=phase,
+    )
+
+
+def trial(number: int, value: float | None, share: float, of: int | None = None) -> TuningStep:
+    state: State = "failed" if value is None else "finished"
+    done = Trial(number=number, settings={}, state=state, value=value, seconds=1.0)
+    best = None if number == 0 else 0.25
+    return TuningStep(
+        trial=done, measure="nDCG@10", best=best, trials=number + 1, of=of, share=share
     )
 
 
@@ -109,3 +119,23 @@ def test_a_notebook_gets_one_line_that_is_written_over(monkeypatch: pytest.Monke
     assert 'value="100"' in shown[1][1]["text/html"]
     assert "&lt;b&gt;: 2/2  training loss 0.5000  validation 1.0000" in shown[1][1]["text/html"]
     assert "<b>: 2/2" in shown[1][1]["text/plain"]
+
+
+def test_tuning_gets_a_line_a_trial(capsys: pytest.CaptureFixture[str]) -> None:
+    with tm.progress_bar("tuning") as bar:
+        bar(trial(0, None, 0.2))
+        bar(trial(1, 0.25, 0.6, of=9))
+    assert capsys.readouterr().err.splitlines() == [
+        "tuning: 1 trials  failed",
+        "tuning: 2/9  nDCG@10 0.2500  best 0.2500",
+    ]
+
+
+def test_a_bar_of_tuning_ends_with_the_budget(on_terminal: OnTerminal) -> None:
+    terminal = on_terminal()
+    bar = tm.progress_bar("tuning")
+    bar(trial(1, 0.25, 0.6))
+    assert not cursor_is_there(terminal)
+    bar(trial(2, 0.25, 1.0))
+    assert cursor_is_there(terminal)
+    assert "best 0.2500" in terminal.getvalue()

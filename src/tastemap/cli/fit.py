@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from tastemap.training.recipe import Recipe
 
 _EPOCHS_SHOWN = 15
+_VALID_FRACTION = 0.2
 
 
 class HowToSplit(StrEnum):
@@ -43,6 +44,15 @@ class HowToSplit(StrEnum):
     PER_USER = "per-user"
     LEAVE_LAST_OUT = "leave-last-out"
     TIME = "time"
+
+
+Splitting = Annotated[HowToSplit, typer.Option(help="How ratings are kept back to measure on.")]
+ValidFraction = Annotated[
+    float | None,
+    typer.Option(
+        min=0, help="Share of ratings kept back, 0.2 if not given; 0 trains on everything."
+    ),
+]
 
 
 class Solver(StrEnum):
@@ -89,12 +99,8 @@ def fit(
     notebook: Annotated[
         bool, typer.Option("--notebook", help="With the hyper-parameters of the notebook.")
     ] = False,
-    split: Annotated[
-        HowToSplit, typer.Option(help="How ratings are kept back to measure on.")
-    ] = HowToSplit.RANDOM,
-    valid_fraction: Annotated[
-        float, typer.Option(min=0, help="Share of ratings kept back; 0 trains on everything.")
-    ] = 0.2,
+    split: Splitting = HowToSplit.RANDOM,
+    valid_fraction: ValidFraction = None,
     seed: Seed = 42,
     with_feedback: Annotated[
         str | None,
@@ -119,6 +125,7 @@ def fit(
     from tastemap import model_folder
 
     form = form_of(as_json)
+    check_split(split, valid_fraction)
     chosen = [f"solver={solver}"] if solver else []
     chosen += ["days=true"] if days else []
     recipe = make_recipe(model, [*chosen, *(settings or [])], notebook=notebook)
@@ -131,7 +138,7 @@ def fit(
         raise typer.BadParameter(
             "interactions say what users took, not what they liked", param_hint="--liking"
         )
-    parts = divide(read, split, valid_fraction, seed) if valid_fraction else None
+    parts = None if valid_fraction == 0 else divide(read, split, valid_fraction, seed)
     train, valid = (parts.train, parts.valid) if parts else (read, None)
     looked = tm.audit(read, factors=getattr(recipe, "factors", 50))
     if form is Form.TABLE:
@@ -146,11 +153,7 @@ def fit(
     fitted.save(out)
     compared = checked = None
     if valid is not None and len(valid):
-        known: list[Recipe] = [tm.GlobalMean(), tm.BiasesOnly()]
-        if fitted.model.predicts == "scores":
-            known = [tm.Popularity()]
-        baselines = [one.fit(train) for one in known if one != recipe]
-        compared = tm.compare([fitted, *baselines], valid)
+        compared = tm.compare([fitted, *baselines(fitted)], valid)
         checked = tm.reliability(fitted, valid) if liking else None
     if form is Form.JSON:
         show_json(
@@ -219,15 +222,40 @@ def update(
     tell(f"saved in {out}", "bold")
 
 
-def divide(ratings: Ratings, how: HowToSplit, fraction: float, seed: int) -> Split:
+def baselines(fitted: Recommender) -> list[Recommender]:
+    """What a model has to beat, fitted to the same ratings."""
+    known: list[Recipe] = [tm.GlobalMean(), tm.BiasesOnly()]
+    if fitted.model.predicts == "scores":
+        known = [tm.Popularity()]
+    return [one.fit(fitted.ratings) for one in known if one != fitted.recipe]
+
+
+def check_split(how: HowToSplit, fraction: float | None) -> None:
+    """Refuse options that would change nothing."""
+    if how is HowToSplit.LEAVE_LAST_OUT and fraction is not None:
+        raise typer.BadParameter(
+            "leave-last-out keeps back the last rating of each user, whatever the share: leave "
+            "--valid-fraction out",
+            param_hint="--valid-fraction",
+        )
+    if how is not HowToSplit.RANDOM and fraction == 0:
+        raise typer.BadParameter(
+            f"with a share of 0 nothing is kept back, by {how} or otherwise: leave --split or "
+            "--valid-fraction out",
+            param_hint="--valid-fraction",
+        )
+
+
+def divide(ratings: Ratings, how: HowToSplit, fraction: float | None, seed: int) -> Split:
     """Divide ratings in one of the ways to."""
+    if how is HowToSplit.LEAVE_LAST_OUT:
+        return tm.split.leave_last_out(ratings)
+    share = _VALID_FRACTION if fraction is None else fraction
     if how is HowToSplit.RANDOM:
-        return tm.split.random(ratings, valid_fraction=fraction, seed=seed)
+        return tm.split.random(ratings, valid_fraction=share, seed=seed)
     if how is HowToSplit.PER_USER:
-        return tm.split.per_user(ratings, valid_fraction=fraction, seed=seed)
-    if how is HowToSplit.TIME:
-        return tm.split.time_cut(ratings, valid_fraction=fraction)
-    return tm.split.leave_last_out(ratings)
+        return tm.split.per_user(ratings, valid_fraction=share, seed=seed)
+    return tm.split.time_cut(ratings, valid_fraction=share)
 
 
 def _show_curve(history: TrainingHistory) -> None:

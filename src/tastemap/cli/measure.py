@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 import tastemap as tm
-from tastemap.cli.fit import HowToSplit, divide
+from tastemap.cli.fit import HowToSplit, Splitting, check_split, divide
 from tastemap.cli.options import ModelName, RatingsSource, Reading, Seed, spread
 from tastemap.cli.output import (
     AsCsv,
@@ -33,7 +33,6 @@ RelevantFrom = Annotated[
         "the scale."
     ),
 ]
-_VALID_FRACTION = 0.2
 
 
 @spread
@@ -106,12 +105,10 @@ def compare(
             help="What to fit, with commas between; the baselines come by themselves.",
         ),
     ] = "biased,bayesian",
-    split: Annotated[
-        HowToSplit, typer.Option(help="How ratings are kept back to measure on.")
-    ] = HowToSplit.RANDOM,
+    split: Splitting = HowToSplit.RANDOM,
     valid_fraction: Annotated[
-        float, typer.Option(min=0, help="Share of ratings kept back.")
-    ] = _VALID_FRACTION,
+        float | None, typer.Option(min=0, help="Share of ratings kept back, 0.2 if not given.")
+    ] = None,
     folds: Annotated[
         int | None,
         typer.Option(min=2, help="Keep back each rating once, in this many splits, instead."),
@@ -133,7 +130,8 @@ def compare(
     answer is, is said as well. Nothing is saved.
     """
     form = form_of(as_json, as_csv)
-    _check_split(split, valid_fraction, folds)
+    check_split(split, valid_fraction)
+    _check_folds(split, valid_fraction, folds)
     recipes = [make_recipe(ModelName(name), []) for name in model_names(models)]
     read = reading.read(ratings)
     for note in read.notes:
@@ -159,25 +157,18 @@ def compare(
         say(f"written to {plot}")
 
 
-def _check_split(split: HowToSplit, valid_fraction: float, folds: int | None) -> None:
+def _check_folds(split: HowToSplit, valid_fraction: float | None, folds: int | None) -> None:
     """Refuse options that would change nothing."""
-    own_fraction = valid_fraction != _VALID_FRACTION
     if folds and split is not HowToSplit.RANDOM:
         raise typer.BadParameter(
             f"folds are drawn at random, not by {split}: leave --folds or --split out",
             param_hint="--folds",
         )
-    if folds and own_fraction:
+    if folds and valid_fraction is not None:
         raise typer.BadParameter(
             f"each of {folds} folds keeps back 1/{folds} of the ratings, not {valid_fraction:g}: "
             "leave --folds or --valid-fraction out",
             param_hint="--folds",
-        )
-    if split is HowToSplit.LEAVE_LAST_OUT and own_fraction:
-        raise typer.BadParameter(
-            "leave-last-out keeps back the last rating of each user, whatever the share: leave "
-            "--valid-fraction out",
-            param_hint="--valid-fraction",
         )
 
 

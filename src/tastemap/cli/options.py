@@ -142,8 +142,25 @@ class Reading:
             ratings = ratings.k_core(self.min_user_ratings, self.min_item_ratings)
         return ratings
 
+    def typed(self) -> list[str]:
+        """The options that were given, as they are typed."""
+        words: list[str] = []
+        for one in fields(self):
+            value = getattr(self, one.name)
+            if value != one.default:
+                words.append(f"--{one.name.replace('_', '-')}")
+                words += [] if value is True else [str(value)]
+        return words
+
     def _read(self, source: str) -> Ratings:
-        if source in (BUNDLED, *DOWNLOADS) and not Path(source).exists():
+        named = source in (BUNDLED, *DOWNLOADS) and not Path(source).exists()
+        if self.folder is not None and not (named and source != BUNDLED):
+            raise typer.BadParameter(
+                f"{source} is not looked for in a folder of downloaded data sets: leave --folder "
+                f"out, or name one of {', '.join(DOWNLOADS)}",
+                param_hint="--folder",
+            )
+        if named:
             self._refuse_options_of_files(source)
             return tm.load_dataset(source, self.folder)
         if self.interactions and self.rating_column is not None:

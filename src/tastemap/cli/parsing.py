@@ -42,6 +42,55 @@ def make_recipe(name: ModelName, settings: list[str], *, notebook: bool = False)
     return recipe
 
 
+def typed_settings(recipe: Recipe) -> list[str]:
+    """What `make_recipe` makes this recipe of: its settings that are not the recipe's own."""
+    return [
+        f"{field.name}={_shown(getattr(recipe, field.name))}"
+        for field in dataclasses.fields(recipe)
+        if getattr(recipe, field.name) != field.default
+    ]
+
+
+def make_space(name: ModelName, texts: list[str]) -> dict[str, Any] | None:
+    """What is varied, such as ``factors=8..128``, ``l2=0.01..1:log`` or ``hidden=30|70``.
+
+    Returns:
+        The space as `tastemap.tune` takes it; None without texts.
+
+    Raises:
+        typer.BadParameter: a text is no range and no choices of a setting of the recipe.
+    """
+    from tastemap.training.registry import RECIPES
+
+    space: dict[str, Any] = {}
+    for text in texts:
+        key, equals, written = text.partition("=")
+        key = key.strip().replace("-", "_")
+        ends, _, log = written.partition(":log")
+        low, dots, high = ends.partition("..")
+        if key in space:
+            raise typer.BadParameter(f"{key} is there twice", param_hint="--space")
+        if dots or not equals:
+            try:
+                if log.strip():
+                    raise ValueError
+                space[key] = (_number(low), _number(high), *(["log"] if ":log" in written else []))
+            except ValueError:
+                raise typer.BadParameter(
+                    f"{text!r}: write {key}=1..100, or {key}=1..100:log where factors count",
+                    param_hint="--space",
+                ) from None
+        else:
+            # Choices are settings: read, and refused, as those of --set.
+            choices = [_setting(RECIPES[name.value], f"{key}={one}") for one in written.split("|")]
+            space[key] = [value for _, value in choices]
+    return space or None
+
+
+def _number(text: str) -> int | float:
+    return int(text) if text.strip().lstrip("-").isdecimal() else float(text)
+
+
 def _setting(recipe: type[Recipe], text: str) -> tuple[str, Any]:
     key, equals, value = text.partition("=")
     key = key.strip().replace("-", "_")

@@ -11,7 +11,7 @@ import typer
 from typer.core import TyperGroup
 
 import tastemap
-from tastemap.cli import ask, data, demo, feedback, fit, keys, measure, serve, share
+from tastemap.cli import ask, data, demo, feedback, fit, keys, measure, serve, share, tune
 from tastemap.cli.output import COMMAND, fail, say, visible
 from tastemap.errors import TastemapError
 
@@ -85,6 +85,7 @@ for _verb in (
     serve.up,
     measure.evaluate,
     measure.compare,
+    tune.tune,
     measure.audit,
     data.data,
 ):

@@ -28,6 +28,8 @@ from tastemap.plots.parts import (
     new_axes,
 )
 from tastemap.plots.text import fonts, short
+from tastemap.plots.tuning import tuning_history as tuning_history
+from tastemap.plots.tuning import tuning_slices as tuning_slices
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
