@@ -91,6 +91,7 @@ class Newcomers:
             ratings=joined.ratings,
             fallback=BiasesOnly().solve(joined.ratings),
             evaluation=None,
+            coverage=None,
         )
 
 

@@ -12,6 +12,7 @@ import pyarrow as pa
 from tastemap.data.catalog import Catalog
 from tastemap.data.ratings import Ratings
 from tastemap.data.vocabulary import Vocabulary
+from tastemap.evaluation.coverage import Coverage
 from tastemap.evaluation.evaluate import Evaluation
 from tastemap.model_folder import FolderContent
 from tastemap.models.bias import BiasModel
@@ -69,6 +70,7 @@ def manifest_of(model: Recommender) -> dict[str, Any]:
         "history": model.history.to_json(),
         "fit_seconds": model.seconds,
         "evaluation": model.evaluation.to_json() if model.evaluation else None,
+        "coverage": model.coverage.to_json() if model.coverage else None,
         "liking": model.liking.to_json() if model.liking else None,
         "libraries": {
             "python": platform.python_version(),
@@ -138,6 +140,7 @@ def unpack(content: FolderContent) -> dict[str, Any]:
             raise ValueError("the arrays are of other users and items")
     recipe = RECIPES[manifest["recipe"]["name"]]
     evaluation, liking = manifest["evaluation"], manifest.get("liking")
+    coverage = manifest.get("coverage")
     return {
         "model": model,
         "ratings": ratings,
@@ -147,6 +150,7 @@ def unpack(content: FolderContent) -> dict[str, Any]:
         "seconds": manifest["fit_seconds"],
         "fallback": fallback,
         "evaluation": Evaluation.from_json(evaluation) if evaluation else None,
+        "coverage": Coverage.from_json(coverage) if coverage else None,
         "liking": Liking.from_json(liking) if liking else None,
     }
 

@@ -16,10 +16,12 @@ from tastemap.data.catalog import Catalog, Wanted
 from tastemap.data.moments import Moment
 from tastemap.data.ratings import Ratings
 from tastemap.errors import ConfigError, ModelFolderError
+from tastemap.evaluation.coverage import Coverage, coverage
 from tastemap.evaluation.evaluate import Evaluation, evaluate, label_of, predicts_ratings
 from tastemap.models.bias import BiasModel
 from tastemap.models.fold_in import FoldedHistory, FoldedUser
 from tastemap.models.liking import Liking
+from tastemap.models.posterior import PosteriorModel
 from tastemap.models.protocol import Model
 from tastemap.newcomers import Newcomers
 from tastemap.results import (
@@ -56,6 +58,8 @@ class Recommender:
         seconds: wall time of training.
         fallback: predicts where user or item has no training ratings: damped biases.
         evaluation: errors on the validation ratings given to ``fit``; None without.
+        coverage: which share of these ratings lie inside their intervals; None without, and of
+            models that have no intervals.
         liking: how scores become a chance of liking; None unless learnt (`with_liking`).
     """
 
@@ -67,6 +71,7 @@ class Recommender:
     seconds: float
     fallback: BiasModel
     evaluation: Evaluation | None = field(default=None)
+    coverage: Coverage | None = field(default=None)
     liking: Liking | None = field(default=None)
 
     @classmethod
@@ -95,7 +100,12 @@ class Recommender:
             return fitted
         # Lists are measured where they are all there is: they take longer than errors.
         k = None if predicts_ratings(fitted) else 10
-        return replace(fitted, evaluation=evaluate(fitted, valid, k=k))
+        sure = isinstance(model, PosteriorModel) and valid.explicit
+        return replace(
+            fitted,
+            evaluation=evaluate(fitted, valid, k=k),
+            coverage=coverage(fitted, valid) if sure else None,
+        )
 
     def __repr__(self) -> str:
         found = self.evaluation.measures.items() if self.evaluation else ()

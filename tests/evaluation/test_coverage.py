@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 
 import numpy as np
@@ -11,6 +12,7 @@ import tastemap as tm
 from tastemap.data.ratings import Ratings
 from tastemap.data.splits import Split
 from tastemap.errors import ConfigError, DataError, NotFittedFor
+from tastemap.evaluation.coverage import Coverage, coverage
 from tastemap.models.calibration import Calibration
 from tastemap.models.posterior import PosteriorModel
 from tastemap.recommender import Recommender
@@ -169,3 +171,20 @@ def test_intervals_on_the_bundled_ratings_hold_what_they_say(
         assert tm.coverage(bayesian, notebook_split.valid, level=level).share == pytest.approx(
             level, abs=0.02
         )
+
+
+def test_coverage_survives_a_manifest(bayesian: Recommender, notebook_split: Split) -> None:
+    found = coverage(bayesian, notebook_split.valid)
+    again = Coverage.from_json(json.loads(json.dumps(found.to_json(), allow_nan=False)))
+    for name, value in vars(found).items():
+        np.testing.assert_equal(getattr(again, name), value)
+    assert bayesian.coverage is not None
+    np.testing.assert_equal(bayesian.coverage.shares, found.shares)
+
+
+def test_a_bin_without_rows_survives_a_manifest(
+    bayesian: Recommender, notebook_split: Split
+) -> None:
+    found = coverage(bayesian, notebook_split.valid.take(np.arange(2)))
+    again = Coverage.from_json(json.loads(json.dumps(found.to_json(), allow_nan=False)))
+    np.testing.assert_equal(again.widths, found.widths)

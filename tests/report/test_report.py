@@ -10,6 +10,7 @@ import pytest
 import tastemap as tm
 from tastemap.data.splits import Split
 from tastemap.errors import DataError
+from tastemap.plots.coverage import grid
 from tastemap.report import certainty, reading, sections
 from tests.conftest import SCRIPT, interactions, make_ratings
 from tests.report.made import history, hostile_ratings, made, unsure
@@ -172,13 +173,13 @@ def test_shares_far_from_the_level_are_marked_with_what_is_wrong(small: Ratings)
     inside = np.array([[800, 700, 900], [810, 790, 800], [800, 800, 800]])
     model = unsure(small)
     found = dataclasses.replace(tm.coverage(model, small), rows=rows, inside=inside)
-    told = certainty.grid(found, (1, 5))
+    told = grid(found, (1, 5))
     assert not isinstance(told, str)
     marks = [[cell["mark"] for cell in row["items"]] for row in told["cells"]]
     assert marks == [["", "too narrow", "too wide"], ["", "", ""], ["", "", ""]]
     assert told["far"]
     assert told["overlap"] == "14"
-    calm = certainty.grid(dataclasses.replace(found, inside=rows * 8 // 10), (1, 5))
+    calm = grid(dataclasses.replace(found, inside=rows * 8 // 10), (1, 5))
     assert not isinstance(calm, str)
     assert not calm["far"]
 

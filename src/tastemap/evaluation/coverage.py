@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 
@@ -85,6 +86,27 @@ class Coverage(Table):
         off = np.nan_to_num(np.abs(self.shares - self.level))
         far: Mask = (self.rows >= FEWEST_ROWS) & (off > FAR) & (off > chance)
         return far
+
+    def to_json(self) -> dict[str, Any]:
+        """The counts as plain values, for a manifest."""
+        widths = [[None if np.isnan(one) else one for one in row] for row in self.widths.tolist()]
+        return asdict(self) | {
+            "rows": self.rows.tolist(),
+            "inside": self.inside.tolist(),
+            "widths": widths,
+        }
+
+    @classmethod
+    def from_json(cls, stored: Mapping[str, Any]) -> Self:
+        """The counts that `to_json` gave."""
+        arrays: dict[str, Any] = {
+            "rows": np.array(stored["rows"], np.int64),
+            "inside": np.array(stored["inside"], np.int64),
+            "widths": np.array(stored["widths"], np.float64),
+        }
+        for name in ("user_ranges", "item_ranges"):
+            arrays[name] = tuple(one and tuple(one) for one in stored[name])
+        return cls(**{**stored, **arrays})
 
     def columns(self) -> dict[str, Any]:
         """Bins of user and item, rows, share inside, mean width: one row for all, one a bin."""

@@ -11,7 +11,7 @@ from typing import Any
 
 from tastemap.errors import require
 
-_OF_THE_MAP = re.compile(r"palette\.css|map(-\w+)?\.(js|css)")
+_OF_THE_MAP = re.compile(r"(palette|coverage)\.css|map(-\w+)?\.(js|css)")
 _IMPORT = re.compile(r'^import [^;]*? from "\./([\w-]+\.js)";\n', re.MULTILINE)
 
 
@@ -25,7 +25,8 @@ def render(content: dict[str, Any]) -> str:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    style, script = _text("palette.css") + _text("report.css"), bundle("report.js")
+    style = _text("palette.css") + _text("coverage.css") + _text("report.css")
+    script = bundle("report.js")
     if content["map"] is not None:
         # map.css first: the page may restyle the map.
         style, script = _text("map.css") + style, script + bundle("report-map.js")

@@ -23,6 +23,7 @@ from tastemap.evaluation.evaluate import Evaluation, label_of
 from tastemap.maps.data import map_data
 from tastemap.maps.ends import well_known_ends
 from tastemap.plots import numbers
+from tastemap.plots.coverage import grid
 from tastemap.report import certainty, reading
 from tastemap.report.svg import inline
 from tastemap.training.baselines import BiasesOnly
@@ -71,7 +72,7 @@ def gather(inputs: Inputs) -> dict[str, Any]:
         "summary": _summary(inputs, comparison, covered, components, read_from),
         "data": _data(inputs),
         "accuracy": _accuracy(inputs, comparison),
-        "sure": certainty.grid(covered, inputs.ratings.scale),
+        "sure": covered if isinstance(covered, str) else grid(covered, inputs.ratings.scale),
         "curves": _curves(inputs.models),
         "rates": _rates(inputs.learning_rates),
         "biases": reading.biases(inputs.models, best_first),

@@ -211,6 +211,11 @@ def test_rankings_are_filtered_and_ordered(client: TestClient, movielens: Rating
     assert "No item fits." in empty
 
 
+def test_a_model_that_does_not_say_how_sure_it_is_shows_no_margins(client: TestClient) -> None:
+    assert "±" not in client.get("/").text
+    assert "does not say how sure it is" in client.get("/explore/rankings").text
+
+
 def test_a_search_finds_words_in_any_order_and_near_titles(client: TestClient) -> None:
     assert "Matrix, The (1999)" in client.get("/explore/search?q=the+matrix").text
     assert "Amelie" in client.get("/explore/search?q=am%C3%A9lie").text

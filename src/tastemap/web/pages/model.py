@@ -9,9 +9,10 @@ import numpy as np
 from starlette.responses import RedirectResponse, Response
 
 from tastemap.data.audit import Finding
-from tastemap.evaluation.evaluate import Evaluation, label_of
+from tastemap.evaluation.evaluate import label_of
 from tastemap.models.posterior import PosteriorModel
 from tastemap.plots import numbers
+from tastemap.plots.coverage import grid
 from tastemap.web.pages.charts import Axis, bar, learning_curve
 from tastemap.web.pages.visit import Visit, page
 
@@ -108,19 +109,12 @@ def _sure(visit: Visit) -> dict[str, Any] | str:
     live = visit.service.recommender
     if not isinstance(live.model, PosteriorModel):
         return f"A {live.recipe.name} model does not say how sure it is; BayesianMF does."
-    found: Evaluation | None = live.evaluation
-    if found is None or found.inside is None or found.level is None:
+    if live.coverage is None or not live.coverage.rows.sum():
         return (
             "Whether its intervals hold what they say was not measured: no validation ratings "
-            "were given when it was trained. tastemap evaluate measures it."
+            "were given when it was trained."
         )
-    calibration = live.model.calibration
-    return {
-        "level": found.level,
-        "inside": found.inside,
-        "rows": found.rows,
-        "held_out": 0 if calibration is None else int(calibration.counts.sum()),
-    }
+    return grid(live.coverage, live.ratings.scale)
 
 
 def _audit(findings: tuple[Finding, ...]) -> list[Finding]:

@@ -33,6 +33,7 @@ def overview(visit: Visit) -> Response:
         axes=None if found is None else tuple(number + 1 for number in reading.axes),
         picture=None if reading.scatter is None else reading.scatter.draw("The map of taste", {}),
         rankings=_both_ends(visit),
+        unsure=reading.ranked is not None and reading.ranked.ranking.deviations is not None,
         users=ratings.user_ids.raws(ratings.most_active_users(3)),
         popular=_popular(visit),
     )
@@ -58,7 +59,7 @@ def _error(visit: Visit) -> dict[str, Any] | None:
     return {"rows": found.rows, "mae": found.mae, "rmse": found.rmse}
 
 
-def _both_ends(visit: Visit) -> list[tuple[str, str, list[dict[str, Any]]]]:
+def _both_ends(visit: Visit) -> list[tuple[str, list[dict[str, Any]]]]:
     """The best and the least liked of the items that many rated."""
     ranked = visit.reading.ranked
     if ranked is None:
@@ -66,8 +67,8 @@ def _both_ends(visit: Visit) -> list[tuple[str, str, list[dict[str, Any]]]]:
     ranking = visit.service.recommender.item_biases()
     n = min(_SHOWN, len(ranking) // 2)
     return [
-        ("Best liked", "best", rows_of(visit.reading, ranking.top(n))),
-        ("Least liked", "worst", rows_of(visit.reading, ranking.bottom(n))),
+        ("Best liked", rows_of(visit.reading, ranking.top(n), width=84)),
+        ("Least liked", rows_of(visit.reading, ranking.bottom(n), width=84)),
     ]
 
 

@@ -123,7 +123,7 @@ def _margins(ranking: BiasRanking) -> Values:
 
 
 def rows_of(
-    reading: Reading, ranking: BiasRanking, axis: Axis | None = None
+    reading: Reading, ranking: BiasRanking, axis: Axis | None = None, *, width: float = 150.0
 ) -> list[dict[str, Any]]:
     """Rows of a ranking as tables show them.
 
@@ -131,9 +131,10 @@ def rows_of(
         reading: of the model.
         ranking: some of its items.
         axis: where biases are drawn; None: one that holds them.
+        width: of that, in pixels.
     """
     margins = _margins(ranking)
-    axis = axis or Axis.around(ranking.biases - margins, ranking.biases + margins)
+    axis = axis or Axis.around(ranking.biases - margins, ranking.biases + margins, width)
     about = [reading.about(code) for code in ranking.codes]
     return [
         {

@@ -250,8 +250,14 @@ class Reading:
         """What the ratings are called."""
         return self.ratings.name or "ratings"
 
+    def prepare(self) -> None:
+        """Work out what pages ask for first, and the data of the map while they are read."""
+        _ = self.components, self.ranked, self.scatter, self.map_data
+
 
 @lru_cache(maxsize=1)
 def reading_of(recommender: Recommender) -> Reading:
     """The reading of a model; that of the one before is let go."""
-    return Reading(recommender)
+    reading = Reading(recommender)
+    threading.Thread(target=reading.prepare, name="tastemap reading", daemon=True).start()
+    return reading
