@@ -135,13 +135,13 @@ def _operation(one: Operation, schema_of: dict[str, Any]) -> dict[str, Any]:
 
 def _possible(one: Operation) -> set[int]:
     """Problems any operation like this may have."""
-    found = {500}
+    found = {421, 429, 431, 500}  # of `tastemap.web.security`, but for the last
     if one.access is not Access.OPEN:
-        found |= {401, 403, 429}
+        found |= {401, 403}
     if one.query is not None or one.body is not None or one.idempotent:
         found.add(422)
     if one.body is not None:
-        found |= {400, 413}
+        found |= {400, 408, 413}
     if "{" in one.path:
         found.add(404)
     return found
