@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 from collections import OrderedDict
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
@@ -24,8 +24,8 @@ if TYPE_CHECKING:
     from tastemap.web.feedback.store import FeedbackStore, UserFeedback
 
 _INT64 = range(-(2**63), 2**63)
-_ANSWERS = 8
-"""Answers kept for one user: to as many different questions."""
+_ROOM = 128 << 20
+"""Bytes of answers that are kept."""
 
 
 @dataclass(eq=False, kw_only=True)
@@ -52,7 +52,6 @@ class Person:
     said: UserFeedback | None = None
     counted: bool = True
     remarks: tuple[str, ...] = ()
-    _answers: dict[bytes, bytes] = field(default_factory=dict)
 
     @property
     def feedback(self) -> int:
@@ -61,15 +60,37 @@ class Person:
             return 0
         return len(self.said.ratings) + len(self.said.removed)
 
-    def answer(self, question: bytes) -> bytes | None:
-        """The answer given before; it holds as long as this is the user as they are now."""
-        return self._answers.get(question)
 
-    def remember(self, question: bytes, answer: bytes) -> None:
-        """Keep an answer."""
-        if len(self._answers) >= _ANSWERS:
-            self._answers.clear()
-        self._answers[question] = answer
+class Answers:
+    """Answers given before, as many as there is room for: those not asked for longest go first.
+
+    They are of users as they were: whoever said something since is another `Person`. Whoever asks
+    much and for much cannot take more memory than that.
+
+    Args:
+        room: bytes of questions and answers.
+    """
+
+    def __init__(self, room: int = _ROOM) -> None:
+        self._room, self._taken = room, 0
+        self._kept: OrderedDict[tuple[Person, bytes], bytes] = OrderedDict()
+
+    def find(self, person: Person, question: bytes) -> bytes | None:
+        """The answer this user got to a question, if it is kept."""
+        found = self._kept.get((person, question))
+        if found is not None:
+            self._kept.move_to_end((person, question))
+        return found
+
+    def keep(self, person: Person, question: bytes, answer: bytes) -> None:
+        """Keep an answer, unless it is a large one."""
+        if (person, question) in self._kept or len(answer) > self._room // 1000:
+            return
+        self._kept[person, question] = answer
+        self._taken += len(question) + len(answer)
+        while self._taken > self._room:
+            (_, old), gone = self._kept.popitem(last=False)
+            self._taken -= len(old) + len(gone)
 
 
 class People:
@@ -78,7 +99,7 @@ class People:
     Args:
         recommender: the model they are users of.
         store: what they said since; None: nothing.
-        kept: users that are remembered, with the answers they got.
+        kept: users that are remembered.
     """
 
     def __init__(
@@ -88,6 +109,7 @@ class People:
         self._ratings = recommender.ratings
         self._recent: OrderedDict[str, Person] = OrderedDict()
         self._kept, self._lock = kept, threading.Lock()
+        self.answers = Answers()
 
     @cached_property
     def newcomers(self) -> Newcomers | None:
@@ -144,6 +166,8 @@ class People:
         if before is not None and before.said == said:
             return before
         person = self._found(raw, said)
+        if person.code == UNKNOWN and not len(person.items):
+            return person  # made up anew as fast, and there is no end of ids that nobody has
         with self._lock:
             self._recent[key] = person
             self._recent.move_to_end(key)

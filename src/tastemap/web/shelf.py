@@ -55,11 +55,12 @@ class Shelf:
         self.live = self._serving(name)
 
     def names(self) -> list[str]:
-        """The model folders there are, by name."""
+        """The model folders there are, by name; a link to a folder elsewhere is none."""
+        root = self.root.resolve()
         return sorted(
             path.parent.name
             for path in self.root.glob(f"*/{MANIFEST}")
-            if not path.parent.name.startswith(".")
+            if not path.parent.name.startswith(".") and path.resolve().is_relative_to(root)
         )
 
     def summaries(self) -> list[ModelSummary]:

@@ -52,9 +52,7 @@ def schema(
         Settings(root=models, model=request.param, database=str(place / "feedback.sqlite"))
     )
     with TestClient(app, base_url="http://localhost"):
-        yield schemathesis.openapi.from_asgi(
-            "/openapi.json", app, headers={"Host": "localhost"}
-        )
+        yield schemathesis.openapi.from_asgi("/openapi.json", app, headers={"Host": "localhost"})
 
 
 @pytest.mark.parametrize(("one", "mode"), CASES)

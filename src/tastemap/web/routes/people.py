@@ -30,11 +30,11 @@ async def recommendations(request: Request) -> Response:
     service: Service = request.app.state.shelf.live
     person = service.people.person(request.path_params["id"])
     question: bytes = request.scope["query_string"]
-    body = person.answer(question)
+    body = service.people.answers.find(person, question)
     if body is None:
         asked = query_of(request, lists.ListOptions)
         body = encode(await work(service, service.recommend, person, asked))
-        person.remember(question, body)
+        service.people.answers.keep(person, question, body)
     return json_bytes(body)
 
 

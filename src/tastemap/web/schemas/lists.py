@@ -27,7 +27,7 @@ class ListOptions(Asked, kw_only=True):
     exclude: Filters = field(default_factory=list)
     min_ratings: MinRatings = 1
     seen: bool = False
-    why: Annotated[int, Meta(ge=0, le=1000)] = 3
+    why: Annotated[int, Meta(ge=0, le=100)] = 3
     interval: Level | None = None
 
 
@@ -161,7 +161,7 @@ class PredictOptions(Asked, kw_only=True):
 
     pairs: Annotated[list[Pair], Meta(max_length=1000)]
     interval: Level | None = None
-    why: Annotated[int, Meta(ge=0, le=1000)] | None = None
+    why: Annotated[int, Meta(ge=0, le=100)] | None = None
 
 
 class Predicted(Struct, kw_only=True, omit_defaults=True):

@@ -1,0 +1,198 @@
+"""Ids, titles and names that try to be something else: markup, SQL, paths, lines of a log."""
+
+from __future__ import annotations
+
+import io
+import json
+import logging
+from collections.abc import Iterator
+from pathlib import Path
+from urllib.parse import quote
+
+import numpy as np
+import pytest
+from starlette.testclient import TestClient
+
+import tastemap as tm
+from tastemap.web.app import create_app
+from tastemap.web.people import Answers, Person
+from tastemap.web.security import logs
+from tastemap.web.settings import Settings
+from tests.conftest import SCRIPT, make_ratings
+
+IDS = (
+    SCRIPT,
+    '"><img src=x onerror=alert(1)>',
+    "'; DROP TABLE feedback; --",
+    "%' OR '1'='1",
+    "../../etc/passwd",
+    "..\\..\\windows",
+    "a/b/../c",
+    ".hidden",
+    "two\r\nSet-Cookie: evil=1",
+    "2026-01-01 00:00:00 ERROR forged",
+    '=HYPERLINK("http://evil.example")',
+    "{{7*7}} ${7*7} {% raw %}",
+    "%s%n%00",
+    "\u202egnp.exe",
+    "漢字 🎬",
+    " ",
+    "null",
+    "1e999",
+)
+
+
+@pytest.fixture(scope="module")
+def asking(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TestClient]:
+    """A service whose users, items, titles and genres are all of these."""
+    chance = np.random.default_rng(0)
+    rows = [
+        (user, item, float(chance.integers(1, 6)))
+        for user in IDS
+        for item in IDS
+        if user == item or chance.random() < 0.6
+    ]
+    items = list(dict.fromkeys(item for _, item, _ in rows))
+    metadata: dict[str, list[object]] = {"title": [*items], "genres": [*items]}
+    root = tmp_path_factory.mktemp("hostile")
+    ratings = make_ratings(rows, metadata=metadata)
+    tm.BiasedMF(solver="als", factors=4).fit(ratings).save(root / "m")
+    app = create_app(Settings(root=root, model="m"))
+    with TestClient(app, base_url="http://localhost", raise_server_exceptions=False) as client:
+        yield client
+
+
+@pytest.mark.parametrize("name", IDS)
+def test_the_api_takes_any_id_for_what_it_is(asking: TestClient, name: str) -> None:
+    part = quote(name, safe="")
+    listed = asking.get(f"/users/{part}/recommendations", params={"n": 3, "seen": "true"})
+    assert listed.status_code == 200, listed.text
+    assert listed.json()["user"] == name
+    assert len(listed.json()["items"]) == 3
+    assert asking.get(f"/items/{part}").json()["title"] == name
+    given = asking.post("/ratings", json={"user": name, "item": name, "rating": 5})
+    assert given.status_code == 200, given.text
+    held = asking.get(f"/users/{part}/export").json()
+    assert [one["item"] for one in held["feedback"]] == [name]
+    assert asking.delete(f"/ratings/{part}/{part}").status_code in (200, 204)
+    assert asking.get(f"/users/{part}/export").json()["removed"] == [name]
+    assert asking.get("/items", params={"search": name}).status_code in (200, 422)
+
+
+@pytest.mark.parametrize("name", IDS)
+@pytest.mark.parametrize("place", ["users", "items"])
+def test_pages_show_any_id_as_text(asking: TestClient, place: str, name: str) -> None:
+    page = asking.get(f"/explore/{place}/{quote(name, safe='')}")
+    assert page.status_code in (200, 404)
+    for markup in ("<script>alert", "<img src=x", "49 "):
+        assert markup not in page.text
+    assert "set-cookie" not in page.headers
+    assert "unsafe" not in page.headers["content-security-policy"]
+
+
+PARTS = (
+    "%00", "%ff%fe", "%ed%a0%80", "%2e%2e%2f%2e%2e%2fetc%2fpasswd", "a" * 5000, "%25%25", "%",
+    "\u0000".encode().hex(), "..%5c", "%0d%0aX: y", "%F0%9F%8E%AC", ";", "?", "#", "-1", "9" * 50,
+)  # fmt: skip
+ROUTES = (
+    "/users/{}/recommendations", "/users/{}/ratings", "/users/{}/export", "/items/{}",
+    "/items/{}/similar", "/explore/users/{}", "/explore/items/{}", "/explore/components/{}",
+    "/static/{}/map.js", "/static/x/{}", "/items?search={}", "/explore/search?q={}",
+    "/explore/rankings?genres={}", "/explore/map?x={}", "/biases?include={}", "/{}",
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("route", ROUTES)
+def test_no_part_of_an_address_is_an_error_of_ours(asking: TestClient, route: str) -> None:
+    for part in PARTS:
+        got = asking.get(route.format(part))
+        assert got.status_code < 500, part
+        assert "root:" not in got.text
+        assert "x" not in got.headers
+
+
+@pytest.mark.parametrize("method", ["POST", "DELETE"])
+@pytest.mark.parametrize(
+    "body",
+    [b"", b"{", b"[]", b"null", b"1" * 400, b"\xff\xfe", b"[" * 100_000, b'{"user": 1, "user": 2}',
+     b'{"user": "a", "item": "b", "rating": NaN}', b'{"user": "a", "item": "b", "rating": 1e999}',
+     b'{"user": "\\ud800", "item": "b", "rating": 3}',
+     b'{"user": "\\u0000", "item": "b", "rating": 3}',
+     b'{"ratings": [{"item": {"$ne": 1}, "rating": 3}]}', b'{"model": "../m"}'],
+)  # fmt: skip
+def test_no_body_is_an_error_of_ours(asking: TestClient, method: str, body: bytes) -> None:
+    for path in ("/ratings", "/predict", "/recommendations", "/next-questions", "/admin/reload"):
+        if not body and path in ("/admin/reload", "/next-questions"):
+            continue  # which ask nothing in particular then
+        got = asking.request(method, path, content=body)
+        assert 400 <= got.status_code < 500, (path, got.text)
+
+
+@pytest.mark.parametrize(
+    "name", ["..", ".", "../m", "m/", "/etc", "m/../m", "", "*", "away", "\u0000"]
+)
+def test_models_are_taken_from_one_folder_by_name(asking: TestClient, name: str) -> None:
+    root: Path = asking.app.state.settings.root  # type: ignore[attr-defined]
+    outside = root.parent / f"{root.name}-outside"
+    if not outside.exists():
+        asking.app.state.shelf.live.recommender.save(outside)  # type: ignore[attr-defined]
+        (root / "away").symlink_to(outside)
+    got = asking.post("/admin/reload", json={"model": name})
+    assert got.status_code in (409, 422)
+    assert str(root) not in got.text
+    assert [one["name"] for one in asking.get("/admin/models").json()["models"]] == ["m"]
+
+
+@pytest.mark.parametrize("name", IDS)
+def test_a_line_of_the_log_is_one_line(name: str) -> None:
+    out = io.StringIO()
+    handler = logging.StreamHandler(out)
+    handler.setFormatter(logs.OneLine("%(message)s"))
+    log = logging.Logger("hostile")
+    log.addHandler(handler)
+    log.warning("no item %r, no item %s", name, name)
+    assert len(out.getvalue().splitlines()) == 1
+    assert "\u202e" not in out.getvalue()
+
+
+def test_the_configuration_of_logs_is_one(capfd: pytest.CaptureFixture[str]) -> None:
+    import subprocess
+    import sys
+
+    program = (
+        "import logging, logging.config\n"
+        "from tastemap.web.security import logs\n"
+        "logging.config.dictConfig(logs.config(access=False))\n"
+        "logging.getLogger('tastemap.web').error('bad \\n line')\n"
+        "logging.getLogger('tastemap.web.access').info('unseen')\n"
+        "logging.getLogger('uvicorn.error').info('unseen')\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, check=True
+    )
+    assert done.stderr.count("\n") == 1
+    assert done.stderr.endswith(r"ERROR tastemap.web bad \n line" + "\n")
+
+
+def test_answers_take_so_much_memory_and_no_more() -> None:
+    answers = Answers(room=100_000)
+    people = [
+        Person(id=number, code=number, items=np.zeros(0, np.int32), values=np.zeros(0, np.float32))
+        for number in range(3000)
+    ]
+    for person in people:
+        answers.keep(person, b"n=10", b"x" * 96)
+        assert answers.find(people[0], b"n=10")
+    assert answers.find(people[1], b"n=10") is None
+    assert answers.find(people[-1], b"n=10") == b"x" * 96
+    assert sum(len(one) + 4 for one in answers._kept.values()) == answers._taken <= 100_000
+    answers.keep(people[1], b"n=1000", b"x" * 5000)
+    assert answers.find(people[1], b"n=1000") is None
+
+
+def test_answers_are_json_whatever_they_hold(asking: TestClient) -> None:
+    for path in ("/items?search=a", "/biases", "/components", "/map"):
+        got = asking.get(path)
+        assert got.headers["content-type"].startswith("application/json")
+        json.loads(got.text)
+        assert got.headers["x-content-type-options"] == "nosniff"
