@@ -13,7 +13,7 @@ N = 4
 
 def work(address: str, together: Barrier, number: int, report: Path) -> None:
     """Open, rate 500 items of its own, one that all rate, and one with a key that all have."""
-    together.wait()
+    together.wait(timeout=60)
     with FeedbackStore.open(address) as store:
         waiting = [store.rate(f"user{number}", f"item{n}", n) for n in range(500)]
         waiting.append(store.rate("all", "one", number, at=0))
@@ -29,7 +29,9 @@ def test_processes_that_open_and_write_together_do_not_lose_anything(
     together = PROCESSES.Barrier(N)
     reports = [tmp_path / f"report{number}" for number in range(N)]
     workers = [
-        PROCESSES.Process(target=work, args=(address, together, number, reports[number]))
+        PROCESSES.Process(
+            target=work, args=(address, together, number, reports[number]), daemon=True
+        )
         for number in range(N)
     ]
     for worker in workers:

@@ -25,6 +25,8 @@ KEEP_KEYS = 24 * 3600.0
 
 _GROUP = 2_000
 """Rows that go to disk together, at most: beyond, others would wait longer and gain nothing."""
+_LULL = 0.25
+"""Of the time that a group took to be written, how much may pass to gather the next."""
 _SOME = 500
 """Keys asked for in one statement."""
 _AT_FAULT = (exc.OperationalError, exc.InterfaceError, exc.TimeoutError)
@@ -80,6 +82,7 @@ class Writer:
         self._queue: deque[Change] = deque()
         self._rows = 0
         self._news = threading.Condition()
+        self._wanted = 1  # changes in the queue for which the thread wants to be woken
         self._closed = False
         self._statements = _Statements(database.engine.dialect.name)
         self._connection: sa.Connection | None = None  # kept: the pool's part of a write is large
@@ -114,7 +117,8 @@ class Writer:
                 )
             self._queue.append(change)
             self._rows += _size(change)
-            self._news.notify()
+            if len(self._queue) >= self._wanted:
+                self._news.notify()
 
     def close(self) -> None:
         """Write what waits, and end. Twice is as good as once."""
@@ -124,13 +128,16 @@ class Writer:
         self._thread.join()
 
     def _run(self) -> None:
+        expected, until = 1, 0.0
         while True:
             with self._news:
-                while not self._queue and not self._closed:
-                    self._news.wait()
+                if expected > 1 and (left := until - time.monotonic()) > 0:
+                    self._wait(expected, left)
+                self._wait(1, None)
                 if not self._queue:
                     break
                 group = self._take()
+            begun = time.monotonic()
             # A future that was cancelled in the queue is skipped; from here on none can be.
             group = [one for one in group if one.receipt.set_running_or_notify_cancel()]
             try:
@@ -138,7 +145,16 @@ class Writer:
             except Exception as error:  # a bug: those who wait must hear of it all the same
                 _LOG.exception("%s: the writer failed", self._database.name)
                 _fail(group, StoreError(f"{self._database.name}: {error!r}"))
+            # Who was answered often has more to say at once. Without a moment's wait for them, half
+            # of the clients would wait while the other half is written.
+            ended = time.monotonic()
+            expected, until = len(group) + len(self._queue), ended + _LULL * (ended - begun)
         self._disconnect()
+
+    def _wait(self, wanted: int, seconds: float | None) -> None:
+        """Wait until so many changes are in the queue, the time is over, or all is."""
+        self._wanted = wanted
+        self._news.wait_for(lambda: self._closed or len(self._queue) >= wanted, seconds)
 
     def _take(self) -> list[Change]:
         group: list[Change] = []
