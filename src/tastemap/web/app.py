@@ -19,7 +19,7 @@ from tastemap.web import pages
 from tastemap.web.feedback.store import FeedbackStore
 from tastemap.web.openapi import document
 from tastemap.web.operations import Operation, encode, json_bytes
-from tastemap.web.problems import on_http_error
+from tastemap.web.pages.visit import on_http_error
 from tastemap.web.routes import admin, health, items, people, ratings, reading
 from tastemap.web.security import sign_in
 from tastemap.web.security.auth import Authenticator

@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import logging
 from http import HTTPStatus
-from typing import Any
 
 import msgspec
 from starlette.exceptions import HTTPException
-from starlette.requests import Request
 from starlette.responses import Response
 
 from tastemap import errors
@@ -81,8 +79,3 @@ def problem_of(error: Exception, method: str = "GET") -> Response:
             return problem(422 if in_body else status, str(error), name)
     _LOG.error("a request failed", exc_info=error)
     return problem(500, "this is a bug of tastemap, or its disk is full: see the log of the server")
-
-
-async def on_http_error(request: Request, error: Any) -> Response:
-    """For an application: answers errors of routing, such as 404 and 405."""
-    return problem_of(error, request.method)

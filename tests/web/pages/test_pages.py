@@ -199,6 +199,14 @@ def test_what_is_not_there_is_said_on_a_page(
     assert read(answer.text).wrong == []
 
 
+def test_people_get_a_page_and_programs_a_problem(client: TestClient) -> None:
+    page = client.get("/nothing", headers={"accept": "text/html,*/*"})
+    assert (page.status_code, read(page.text).wrong) == (404, [])
+    assert "There is no such page" in page.text
+    problem = client.get("/nothing")
+    assert problem.headers["content-type"] == "application/problem+json"
+
+
 def test_rankings_are_filtered_and_ordered(client: TestClient, movielens: Ratings) -> None:
     text = client.get("/explore/rankings?f.genres=Western&least=30&order=worst").text
     rows = re.findall(r'rank">([\d,]+)</td><th scope="row"><a href="/explore/items/(\d+)"', text)

@@ -17,6 +17,7 @@ from starlette.responses import HTMLResponse, Response
 from tastemap.errors import NotFittedFor, StoreFullError, TastemapError, UnknownIdError
 from tastemap.web.pages.reading import Reading, reading_of
 from tastemap.web.pages.site import render
+from tastemap.web.problems import problem_of
 from tastemap.web.service import Service
 
 _LOG = logging.getLogger("tastemap.web")
@@ -156,6 +157,12 @@ def error_page(status: int, detail: str = "", visit: Visit | None = None) -> HTM
         detail=detail or general,
         code=status,
     )
+
+
+async def on_http_error(request: Request, error: Any) -> Response:
+    """For an application: errors of routing, such as 404, as who asks can read them."""
+    reads = request.method in ("GET", "HEAD") and "text/html" in request.headers.get("accept", "")
+    return error_page(error.status_code) if reads else problem_of(error, request.method)
 
 
 def not_found(detail: str) -> NoReturn:

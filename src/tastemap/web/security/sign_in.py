@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from html import escape
 from typing import TYPE_CHECKING
 from urllib.parse import parse_qs, urlsplit
 
 from starlette.requests import Request
-from starlette.responses import HTMLResponse, RedirectResponse, Response
+from starlette.responses import RedirectResponse, Response
 from starlette.routing import Route
 
+from tastemap.web.pages.site import render
 from tastemap.web.security import session
 from tastemap.web.security.auth import Refused
 from tastemap.web.security.guard import client_of
@@ -59,29 +59,7 @@ def routes(auth: Authenticator) -> list[Route]:
 
 
 def _page(status: int, following: str, mistake: str = "") -> Response:
-    said = f'<p role="alert">{escape(mistake)}</p>' if mistake else ""
-    return HTMLResponse(_PAGE.format(following=escape(following), mistake=said), status)
-
-
-_PAGE = """<!doctype html>
-<html lang="en">
-<meta charset="utf-8">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<meta name="color-scheme" content="light dark">
-<title>Sign in – tastemap</title>
-<main>
-<h1>Sign in</h1>
-<form method="post" action="/sign-in">
-<p><label for="key">Key</label>
-<input id="key" name="key" type="password" autocomplete="current-password" required autofocus></p>
-<input type="hidden" name="next" value="{following}">
-{mistake}
-<p><button>Sign in</button></p>
-</form>
-<p>Whoever runs this server makes keys with <code>tastemap keys add</code>.</p>
-</main>
-</html>
-"""
+    return render("sign-in.html", status, following=following, mistake=mistake)
 
 
 def local(address: str) -> str:
