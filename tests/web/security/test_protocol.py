@@ -42,7 +42,7 @@ def talk(address: tuple[str, int], *parts: bytes) -> bytes:
             found = b""
             while more := asking.recv(65536):
                 found += more
-        except ConnectionResetError:
+        except (BrokenPipeError, ConnectionResetError):
             pass  # it closed while we were still talking
         return found
 
