@@ -12,6 +12,7 @@ from starlette.testclient import TestClient
 
 import tastemap as tm
 from tastemap.web.app import create_app
+from tastemap.web.security.keys import KeyFile, Scope
 from tastemap.web.settings import Settings
 from tests.conftest import interactions
 from tests.web.pages.test_pages import read, some_ratings
@@ -171,3 +172,19 @@ def test_the_model_page_shows_what_was_measured(movielens: Ratings, tmp_path: Pa
         assert "users <span>with few</span>" in text
         assert "bursts of days" in text
         assert model.ratings.fingerprint in text
+
+
+def test_pages_offer_what_the_key_allows(models: Path, tmp_path: Path) -> None:
+    keys = KeyFile(tmp_path / "keys.json")
+    tokens = {scope: keys.add(f"<{scope}>", scope)[1] for scope in Scope}
+    settings = Settings(
+        root=models, model="biased", keys=keys.path, database=str(tmp_path / "f.sqlite")
+    )
+    with TestClient(create_app(settings), base_url="http://localhost") as client:
+        for scope, token in tokens.items():
+            client.headers["authorization"] = f"Bearer {token}"
+            text = client.get("/explore/model").text
+            assert f'Sign out <span dir="auto">&lt;{scope}&gt;</span>' in text
+            assert ("Serve biases" in text) == (scope is Scope.ADMIN)
+            rated = send(client, [("rate.1", "5")])
+            assert ("Keep these ratings" in rated) == (scope is not Scope.READ)

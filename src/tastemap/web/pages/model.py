@@ -15,6 +15,7 @@ from tastemap.plots import numbers
 from tastemap.plots.coverage import grid
 from tastemap.web.pages.charts import Axis, bar, learning_curve
 from tastemap.web.pages.visit import Visit, page
+from tastemap.web.security.keys import Scope
 
 _SAID_ELSEWHERE = ("ratings", "users", "items", "memory of the ratings")
 
@@ -39,6 +40,7 @@ def model(visit: Visit) -> Response:
         recipe=live.recipe.name,
         facts=_facts(visit),
         models=models,
+        may_serve=visit.may(Scope.ADMIN),
         sure=_sure(visit),
         curve=learning_curve(live.history) if live.history.epochs else None,
         epochs=live.history.epochs,

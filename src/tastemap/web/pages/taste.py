@@ -23,6 +23,7 @@ from tastemap.web.pages.visit import Visit, page
 from tastemap.web.people import Person
 from tastemap.web.schemas.lists import QuestionOptions, Rated
 from tastemap.web.schemas.ratings import NewRating as Checked
+from tastemap.web.security.keys import Scope
 
 _QUESTIONS = 4
 _FOUND = 4
@@ -103,7 +104,7 @@ def taste(visit: Visit) -> Response:
         recommended=recommended(visit, person, _RECOMMENDED),
         places=[] if place is None else places(visit, place),
         picture=scatter.draw("You on the map of taste", marks) if scatter and marks else None,
-        can_keep=visit.service.store is not None,
+        can_keep=visit.service.store is not None and visit.may(Scope.WRITE),
     )
 
 

@@ -18,6 +18,7 @@ from tastemap.errors import NotFittedFor, StoreFullError, TastemapError, Unknown
 from tastemap.web.pages.reading import Reading, reading_of
 from tastemap.web.pages.site import render
 from tastemap.web.problems import problem_of
+from tastemap.web.security.keys import Key, Scope
 from tastemap.web.service import Service
 
 _LOG = logging.getLogger("tastemap.web")
@@ -52,6 +53,16 @@ class Visit:
         """What stands behind the question mark."""
         return self.request.query_params
 
+    @property
+    def key(self) -> Key | None:
+        """The key of who asks; None where none is needed."""
+        found: Key | None = self.request.scope.get("tastemap.key")
+        return found
+
+    def may(self, scope: Scope) -> bool:
+        """Whether who asks may do what needs this scope."""
+        return self.key is None or self.key.scope.includes(scope)
+
     def show(self, template: str, section: str = "", status: int = 200, **content: Any) -> Response:
         """A page of this model.
 
@@ -70,6 +81,7 @@ class Visit:
             asked=self.query.get("q", ""),
             noun=self.reading.ratings.noun,
             explicit=self.reading.ratings.explicit,
+            key=self.key,
             **content,
         )
 
@@ -153,6 +165,7 @@ def error_page(status: int, detail: str = "", visit: Visit | None = None) -> HTM
         sections=_SECTIONS,
         ratings_name=visit.reading.name if visit else "",
         asked="",
+        key=visit.key if visit else None,
         heading=heading,
         detail=detail or general,
         code=status,

@@ -1,0 +1,114 @@
+"""Pictures: what they draw is where the numbers are, and text in them stays text."""
+
+from __future__ import annotations
+
+import re
+from xml.etree import ElementTree
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tastemap.training.history import Epoch, TrainingHistory
+from tastemap.web.pages.charts import Axis, Scatter, bar, columns, learning_curve
+from tastemap.web.pages.finding import find, folded
+from tests.conftest import SCRIPT
+
+numbers = st.floats(-50, 50, allow_nan=False)
+
+
+def drawn(svg: str) -> ElementTree.Element:
+    """The picture, read as XML: so that it is whole."""
+    return ElementTree.fromstring(svg)  # noqa: S314
+
+
+@given(value=numbers, low=numbers, high=numbers, start=st.floats(-9, 0), end=st.floats(0.1, 9))
+def test_a_range_lies_on_its_axis(
+    value: float, low: float, high: float, start: float, end: float
+) -> None:
+    axis = Axis(start, end, 150)
+    picture = drawn(axis.range(value, min(low, high), max(low, high)))
+    dot = float(picture[2].get("cx", ""))
+    inside = min(max(value, start), end)
+    assert dot == pytest.approx(5 + 140 * (inside - start) / (end - start), abs=0.06)
+    left, right = map(float, re.findall(r"-?[\d.]+", picture[1].get("d", ""))[::2])
+    assert 5 <= left <= right + 0.01 <= 145.02
+    assert ("high" in str(picture.get("class"))) == (value >= 0)
+
+
+def test_an_axis_holds_all_values_and_zero() -> None:
+    assert Axis.around(np.array([1, 2]), np.array([3, 4])) == Axis(0, 4)
+    assert Axis.around(np.array([-3]), np.array([-1])) == Axis(-3, 0)
+    axis = Axis.around(np.array([]), np.array([]))
+    assert axis.low < axis.high
+
+
+def test_bars_and_columns_are_as_long_as_their_shares() -> None:
+    lengths = [float(drawn(bar(share, 100))[1].get("width", "")) for share in (-1, 0, 0.25, 2)]
+    assert lengths == [0, 0, 25, 100]
+    picture = drawn(columns([0.2, 0.4], [0.8, 0.1], ["1", SCRIPT]))
+    tall = [float(one.get("height", "")) for one in picture if one.tag == "rect"]
+    assert tall == [24.0, 48.0]
+    lines = [one.get("d", "") for one in picture if one.tag == "path"]
+    assert [float(line.split()[1].split("h")[0]) for line in lines] == [0.0, 84.0]
+    assert SCRIPT in "".join(picture.itertext())
+
+
+def test_a_scatter_marks_places_where_they_are_and_at_its_edge() -> None:
+    random = np.random.default_rng(0)
+    xy = random.normal(size=(400, 2)).clip(-2, 2)
+    xy[:2] = (-2, -2), (2, 2)
+    picture = Scatter.of(xy, random.integers(1, 900, 400), [f"{SCRIPT} {n}" for n in range(400)])
+    marks = {"middle": (0.0, 0.0), SCRIPT: (99.0, -99.0)}
+    svg = drawn(picture.draw('a "picture"', marks))[0]
+    assert svg.get("aria-label") == 'a "picture"'
+    found = {
+        "".join(one.itertext()): tuple(map(float, re.findall(r"[\d.]+", one.get("transform", ""))))
+        for one in svg
+        if one.get("class") == "mark-here"
+    }
+    assert found["middle"] == (480, 280)
+    assert found[SCRIPT] == (951, 551)
+    dots = sum(one.get("d", "").count("h0") for one in svg if one.get("class") == "p")
+    assert dots == 400
+    names = [one for one in svg if str(one.get("class")).startswith("names")]
+    assert [0 < len(one) <= most for one, most in zip(names, (26, 11), strict=True)] == [True] * 2
+
+
+def test_a_scatter_of_one_item_has_room() -> None:
+    picture = Scatter.of(np.zeros((1, 2)), np.array([3]), ["one"])
+    assert "480 280" in picture.draw("one", {"one": (0.0, 0.0)}).replace(".0", "")
+
+
+@pytest.mark.parametrize("validated", [True, False])
+@pytest.mark.parametrize("n", [1, 2, 40])
+def test_a_learning_curve_has_a_point_an_epoch(n: int, validated: bool) -> None:
+    epochs = tuple(
+        Epoch(
+            number=k + 1,
+            of=n,
+            learning_rate=0.1,
+            training_loss=1 / (k + 1),
+            validation_mse=1 + 1 / (k + 1) if validated else None,
+            seconds=0.1,
+        )
+        for k in range(n)
+    )
+    picture = drawn(learning_curve(TrainingHistory(epochs=epochs, best_epoch=n)))
+    lines = {one.get("class"): one.get("d", "") for one in picture if one.tag == "path"}
+    assert set(lines) == {"axis", "training"} | ({"validation"} if validated else set())
+    assert lines["training"].count("L") == n - 1
+    assert "nan" not in "".join(lines.values())
+
+
+def test_titles_are_found_without_accents_and_in_any_order() -> None:
+    titles = ["Amélie", "The Matrix", "Matrix Reloaded", "Animatrix", "AMELIE II", "Straße"]
+    at = [folded(title) for title in titles]
+    counts = np.array([5, 9, 8, 20, 1, 1])
+    assert find(at, counts, "amelie", 9) == ([0, 4], 2)
+    assert find(at, counts, "matrix", 9) == ([2, 1, 3], 3)
+    assert find(at, counts, "matrix the", 9) == ([1], 1)
+    assert find(at, counts, "matrix", 1) == ([2], 3)
+    assert find(at, counts, "STRASSE", 9) == ([5], 1)
+    assert find(at, counts, "  ", 9) == ([], 0)
