@@ -330,3 +330,6 @@ def test_options_that_would_change_nothing_are_refused(
     assert result.exit_code == 2
     assert said in result.stderr
     assert not (tmp_path / "m").exists()
+    bundled = run("audit", "movielens-small", "--folder", "data")
+    assert bundled.exit_code == 2
+    assert "movielens-small is not looked for in a folder" in bundled.stderr

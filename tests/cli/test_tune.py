@@ -14,6 +14,7 @@ import tastemap as tm
 from tastemap.cli.options import ModelName
 from tastemap.cli.parsing import make_recipe, make_space, typed_settings
 from tastemap.evaluation.spaces import default_space
+from tastemap.progress import ProgressBar
 from tastemap.training.recipe import Recipe
 from tests.cli.conftest import answer, run
 
@@ -165,3 +166,31 @@ def test_all_that_is_searched_by_itself_can_be_typed(small: Any) -> None:
             for value in one if isinstance(one, list) else one[:2]:
                 changed = type(recipe)(**{setting: value})
                 assert make_recipe(name, typed_settings(changed)) == changed
+
+
+def test_ctrl_c_ends_the_search_and_keeps_what_was_found(
+    csv_files: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    show = ProgressBar.__call__
+
+    def interrupted(self: ProgressBar, ended: Any) -> None:
+        show(self, ended)
+        if getattr(ended, "trials", 0) == 3:
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr(ProgressBar, "__call__", interrupted)
+    command = ("tune", csv_files / "ratings.csv", "--model", "biases", "--trials", 9)
+    result = run(*command, "--out", tmp_path / "model")
+    assert result.exit_code == 130
+    assert "biases tuned by RMSE: 3 trials" in result.stdout
+    assert "was not compared with the recipe as given" in result.stdout
+    assert "interrupted: what was found so far was kept" in result.stderr
+    assert tm.load(tmp_path / "model").recipe.name == "biases"
+
+
+def test_csv_has_every_trial(csv_files: Path) -> None:
+    result = run("tune", csv_files / "ratings.csv", "--model", "biases", "--trials", 12, "--csv")
+    lines = result.stdout.splitlines()
+    assert lines[0] == "trial,user_damping,item_damping,rmse,state,seconds,said"
+    assert len(lines) == 13
+    assert "tastemap fit " in result.stderr

@@ -325,6 +325,7 @@ def test_ctrl_c_ends_a_search_and_keeps_what_was_found(ratings: Ratings) -> None
     found = tune_biases(ratings, trials=20, on_trial=interrupt)
     assert len(found.trials) == 3
     assert found.stopped == "interrupted"
+    assert found.interrupted
     assert found.check is None
     assert "was not compared" in found.verdict
 
@@ -343,8 +344,9 @@ def test_ctrl_c_during_the_check_keeps_what_was_found(
     monkeypatch.setattr(evaluation, "measure", interrupted)
     found = tune_biases(ratings, trials=4)
     assert len(found.trials) == 4
-    assert found.verdict == "the check was interrupted"
-    assert found.stopped.endswith("; interrupted")
+    assert found.interrupted
+    assert found.verdict == "interrupted: the best was not compared with the recipe as given"
+    assert found.stopped == "all 4 trials were made"
 
 
 def test_trials_worse_than_most_after_as_many_epochs_are_stopped(ratings: Ratings) -> None:

@@ -163,6 +163,11 @@ def tune(
             tell("")
         tell(f"saved in {out}, as by" if out is not None else "fit it by", "bold")
         tell(f"  {shlex.join(command)}")
+    else:
+        say(shlex.join(command))
+    if found.interrupted:
+        say("interrupted: what was found so far was kept", "yellow")
+        raise typer.Exit(130)
 
 
 def _inner(

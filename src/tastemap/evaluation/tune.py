@@ -124,14 +124,13 @@ def tune(
                 f"none of {len(search.trials)} settings of {recipe.name} could be fitted: {last}"
             )
         tuned = replace(recipe, **best.settings)
-        check, unchecked = None, "the check was interrupted"
-        if search.interrupted:
-            unchecked = "interrupted: the best was not compared with the recipe as given"
-        else:
+        interrupted = search.interrupted
+        check, unchecked = None, "interrupted: the best was not compared with the recipe as given"
+        if not interrupted:
             try:
                 check, unchecked = _check(task, search.trials[0], best, others, budget)
             except KeyboardInterrupt:
-                stopped += "; interrupted"
+                interrupted = True
         return Tuning(
             given=recipe,
             best=tuned,
@@ -144,6 +143,7 @@ def tune(
             chosen_on=first.description,
             stopped=stopped,
             unchecked=unchecked,
+            interrupted=interrupted,
         )
 
 

@@ -207,6 +207,7 @@ class Tuning(Table):
         chosen_on: how the ratings were kept back that settings were chosen on.
         stopped: why the search ended.
         unchecked: why there is no check; empty if there is one.
+        interrupted: whether Ctrl-C ended the search or the check.
     """
 
     given: Recipe
@@ -220,6 +221,7 @@ class Tuning(Table):
     chosen_on: str
     stopped: str
     unchecked: str = ""
+    interrupted: bool = False
 
     @property
     def settings(self) -> dict[str, Any]:
