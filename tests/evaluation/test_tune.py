@@ -187,6 +187,11 @@ def test_a_range_in_which_settings_come_twice_is_searched_on(ratings: Ratings) -
     assert len(tm.tune(tm.BiasesOnly(), ratings, space, trials=9).trials) == 9
 
 
+def test_a_recipe_of_ones_own_needs_a_space(ratings: Ratings) -> None:
+    with pytest.raises(ConfigError, match="worth varying of Made is not known: give a space"):
+        tm.tune(Made(), ratings, trials=2)
+
+
 def test_a_space_need_not_hold_the_recipe_as_given(ratings: Ratings) -> None:
     space = {"user_damping": (1.0, 9.0), "item_damping": [2.0, 3.0]}
     given = tm.BiasesOnly(user_damping=99)
@@ -328,6 +333,17 @@ def test_ctrl_c_ends_a_search_and_keeps_what_was_found(ratings: Ratings) -> None
     assert found.interrupted
     assert found.check is None
     assert "was not compared" in found.verdict
+
+
+def test_ctrl_c_before_there_is_anything_to_keep_is_ctrl_c(
+    ratings: Ratings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def interrupted(*_: Any, **__: Any) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(evaluation, "measure", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        tune_biases(ratings, trials=4)
 
 
 def test_ctrl_c_during_the_check_keeps_what_was_found(

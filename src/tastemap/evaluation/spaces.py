@@ -111,7 +111,14 @@ def default_space(recipe: Recipe, ratings: Ratings) -> Space:
     Args:
         recipe: as it is given; a solver it names is kept.
         ratings: what it will be fitted to.
+
+    Raises:
+        ConfigError: it is a recipe of your own, of which nothing is known.
     """
+    if recipe.name not in SPACES:
+        raise ConfigError(
+            f"what is worth varying of {type(recipe).__name__} is not known: give a space"
+        )
     written = SPACES[recipe.name](recipe, ratings)
     return {name: _with_own(one, getattr(recipe, name)) for name, one in written.items()}
 

@@ -56,8 +56,8 @@ def tune(
 
     Trials are stopped early where the recipe tells of its epochs and settings are judged by RMSE
     or MSE: when the error after an eighth, a quarter or half of the planned epochs is above the
-    median of earlier trials. A
-    setting that cannot be fitted is a failed trial, and the result says why.
+    median of earlier trials. A setting that cannot be fitted is a failed trial, and the result
+    says why.
 
     Ctrl-C ends the search; the result has what was found until then, without a check.
 
@@ -92,6 +92,7 @@ def tune(
         DataError: the ratings cannot be divided, or cannot be fitted by this recipe.
         TrainingError: no setting could be fitted.
         MissingExtraError: Optuna is not installed.
+        KeyboardInterrupt: by Ctrl-C, before there was a trial to keep.
 
     Example:
         >>> found = tm.tune(tm.EASE(), split.train, budget=60)  # doctest: +SKIP
@@ -118,6 +119,8 @@ def tune(
         search = Search(task, study, budget, trials, on_trial)
         stopped = search.run()
         best = search.best
+        if best is None and search.interrupted:
+            raise KeyboardInterrupt
         if best is None:
             last = next((one.said for one in reversed(search.trials) if one.said), stopped)
             raise TrainingError(
