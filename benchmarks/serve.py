@@ -18,7 +18,6 @@ import datetime
 import json
 import os
 import platform
-import random
 import re
 import shutil
 import socket
@@ -73,11 +72,19 @@ request = function()
 end
 """
 NEWCOMERS = """
-local n, bodies = 0, {%(bodies)s}
+math.randomseed(%(seed)d)
 wrk.headers["Content-Type"] = "application/json"
 request = function()
-  n = n + 1
-  return wrk.format("POST", "/recommendations", nil, bodies[n %% #bodies + 1])
+  local parts, seen = {}, {}
+  while #parts < 20 do
+    local item = math.random(%(items)d)
+    if not seen[item] then
+      seen[item] = true
+      parts[#parts + 1] = string.format('{"item": %%d, "rating": %%d}', item, math.random(5))
+    end
+  end
+  local body = '{"ratings": [' .. table.concat(parts, ", ") .. "]}"
+  return wrk.format("POST", "/recommendations", nil, body)
 end
 """
 
@@ -125,6 +132,7 @@ def routes(root: Path, given: argparse.Namespace) -> dict[str, Any]:
             "tastemap", USERS % {"users": n_users, "query": "n=10&why=0"}, "/"),
         "the same user again": ("tastemap", "", "/users/4/recommendations?n=10"),
         "POST /recommendations, 20 ratings": ("tastemap", newcomers(n_items), "/"),
+        "the same newcomer again": ("tastemap", newcomer(n_items), "/"),
         "GET /health": ("tastemap", "", "/health"),
     }  # fmt: skip
     runs: dict[str, list[dict[str, float]]] = {kind: [] for kind in kinds}
@@ -315,15 +323,20 @@ def spent(process: psutil.Process) -> float:
     return times.user + times.system
 
 
-def newcomers(n_items: int) -> str:
+def newcomers(n_items: int, seed: int = 0) -> str:
     """A script that sends twenty ratings, of somebody else each time."""
-    chance = random.Random(0)  # noqa: S311
-    bodies = [
-        json.dumps({"ratings": [{"item": item, "rating": chance.randint(1, 10) / 2}
-                                for item in chance.sample(range(1, n_items + 1), 20)]})
-        for _ in range(200)
-    ]  # fmt: skip
-    return NEWCOMERS % {"bodies": ", ".join(f"'{body}'" for body in bodies)}
+    return NEWCOMERS % {"items": n_items, "seed": seed}
+
+
+def newcomer(n_items: int) -> str:
+    """A script that sends the same twenty ratings again and again."""
+    return newcomers(n_items).replace(
+        "request = function()", "local body\nlocal make = function()"
+    ).replace(
+        "return wrk.format(\"POST\", \"/recommendations\", nil, body)\nend",
+        "return body\nend\nbody = make()\nrequest = function()\n"
+        '  return wrk.format("POST", "/recommendations", nil, body)\nend',
+    )  # fmt: skip
 
 
 def made(root: Path, name: str) -> Path:

@@ -138,6 +138,18 @@ def read(to: Recommender, ratings: Mapping[Any, float]) -> tuple[Codes, Values]:
         DataError: a rating is outside the scale, or an item is rated by its id and by its title.
     """
     items = np.array([to.catalog.code(item) for item in ratings], np.int32)
+    check(to, ratings)
+    if len(np.unique(items)) != len(items):
+        raise DataError("an item is rated by its id and by its title: rate it once")
+    return items, np.array(list(ratings.values()), np.float32)
+
+
+def check(to: Recommender, ratings: Mapping[Any, float]) -> None:
+    """See that ratings, by item, are on the scale.
+
+    Raises:
+        DataError: one is not.
+    """
     low, high = to.ratings.scale
     for item, value in ratings.items():
         if not _is_number(value) or not low <= value <= high:  # nor NaN
@@ -150,9 +162,6 @@ def read(to: Recommender, ratings: Mapping[Any, float]) -> tuple[Codes, Values]:
                 f"the rating {value!r} of {item!r} is not on the scale of the training "
                 f"ratings, {low:g} to {high:g}"
             )
-    if len(np.unique(items)) != len(items):
-        raise DataError("an item is rated by its id and by its title: rate it once")
-    return items, np.array(list(ratings.values()), np.float32)
 
 
 def _is_number(value: object) -> bool:

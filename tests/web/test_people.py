@@ -1,3 +1,4 @@
+import shutil
 from pathlib import Path
 
 import pytest
@@ -147,3 +148,16 @@ def test_an_answer_is_remembered_until_the_user_says_something(serve: Serve) -> 
     client.post("/ratings", json={"user": 4, "item": 1, "rating": 0.5})
     client.get("/users/4/recommendations?n=2")
     assert len(asked) == 2
+
+
+def test_the_same_newcomer_gets_the_same_answer_and_another_model_another(
+    serve: Serve, models: Path, tmp_path: Path
+) -> None:
+    for name in ("biased", "ease"):
+        shutil.copytree(models / name, tmp_path / "models" / name)
+    client = serve("biased", tmp_path / "models")
+    body = {"ratings": [{"item": 1, "rating": 5}], "n": 3}
+    first, second = (client.post("/recommendations", json=body).json() for _ in range(2))
+    assert first == second
+    client.post("/admin/reload", json={"model": "ease"})
+    assert client.post("/recommendations", json=body).json()["model"] == "ease"

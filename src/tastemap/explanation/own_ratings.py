@@ -30,7 +30,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from tastemap.arrays import AnyArray, Codes, Float64s, Values
+from tastemap.arrays import AnyArray, Codes, Float64s, Int64s, Values
 from tastemap.data.ratings import Ratings
 from tastemap.explanation.basis import Centres
 from tastemap.models.bias import BiasModel
@@ -95,17 +95,20 @@ def of_folded(
     """
     told = _told(user, prior, centres, items, shown)
     parts = _linear(user.model, user.factors, user.bias, centres, items)
-    found = []
-    for row, score in enumerate(told.scores.tolist()):
-        own = float(told.taste[row].sum())
-        whole = {**{name: float(part[row]) for name, part in parts.items()}, OWN: own}
-        if user.thresholds is not None:
-            whole[STEPS] = score - float(told.latent[row])
-        rest = score - sum(whole.values())
-        if abs(rest) > _ROUNDING:  # the prior's mean is another than that of the centres
-            whole[REST] = rest
-        found.append(Why(score=score, parts=whole, reasons=told.reasons(user, row, shown)))
-    return found
+    parts[OWN] = told.taste.sum(axis=1)
+    if user.thresholds is not None:
+        parts[STEPS] = told.scores - told.latent
+    rest = told.scores - sum(parts.values())
+    if np.any(np.abs(rest) > _ROUNDING):  # the prior's mean is another than that of the centres
+        parts[REST] = rest
+    rows = zip(told.scores.tolist(), _rows(parts), told.reasons(user, shown), strict=True)
+    return [Why(score=score, parts=whole, reasons=reasons) for score, whole, reasons in rows]
+
+
+def _rows(parts: dict[str, Float64s]) -> list[dict[str, float]]:
+    """Parts by name, item by item."""
+    columns = zip(*(part.tolist() for part in parts.values()), strict=True)
+    return [dict(zip(parts, row, strict=True)) for row in columns]
 
 
 _ROUNDING = 1e-4
@@ -140,27 +143,20 @@ def of_trained(
     parts = _linear(model, model.user_factors[code], bias, centres, items)
     pair = np.full(len(items), code, np.int32), items
     scores = model.predict_pairs(*pair).astype(np.float64)
-    steps = np.zeros(len(items))
-    if isinstance(model, PosteriorModel) and model.thresholds is not None:
-        steps = scores - model.predict_latent(*pair)
-    remark = "what single ratings add cannot be told for this kind of model"
-    told = None
+    remarks: tuple[str, ...] = ("what single ratings add cannot be told for this kind of model",)
+    reasons: list[tuple[Reason, ...]] = [()] * len(items)
     if folded is not None and prior is not None:
-        told = _told(folded, prior, centres, items, shown)
-    found = []
-    for row, score in enumerate(scores.tolist()):
-        whole = {name: float(part[row]) for name, part in parts.items()}
-        reasons: tuple[Reason, ...] = ()
-        if told is not None and folded is not None:
-            remark = _APPROXIMATE
-            whole[OWN] = float(told.taste[row].sum())
-            # As much as it changes the solution, it changes what is shown.
-            reasons = told.reasons(folded, row, shown, score - float(told.scores[row]))
-        if steps[row]:
-            whole[STEPS] = float(steps[row])
-        whole[REST] = score - sum(whole.values())
-        found.append(Why(score=score, parts=whole, reasons=reasons, exact=False, remarks=(remark,)))
-    return found
+        told, remarks = _told(folded, prior, centres, items, shown), (_APPROXIMATE,)
+        parts[OWN] = told.taste.sum(axis=1)
+        # As much as it changes the solution, it changes what is shown.
+        reasons = told.reasons(folded, shown, scores - told.scores)
+    if isinstance(model, PosteriorModel) and model.thresholds is not None:
+        parts[STEPS] = scores - model.predict_latent(*pair)
+    parts[REST] = scores - sum(parts.values())
+    return [
+        Why(score=score, parts=whole, reasons=because, exact=False, remarks=remarks)
+        for score, whole, because in zip(scores.tolist(), _rows(parts), reasons, strict=True)
+    ]
 
 
 def of_biases(model: BiasModel, code: int, items: Codes) -> list[Why]:
@@ -207,7 +203,7 @@ def of_list(
                 float(added[at]),
                 without(int(rated[at]), float(added[at])) + (0.0 if exact else score - own),
             )
-            for at in _order(added, shown)
+            for at in _order(added, shown).tolist()
         )
         remarks = ("a score ranks the items of one user; it is no rating",)
         found.append(Why(score=score, parts=parts, reasons=reasons, exact=exact, remarks=remarks))
@@ -248,18 +244,24 @@ class _Told(NamedTuple):
     without: Float64s
 
     def reasons(
-        self, user: FoldedUser, row: int, shown: int, apart: float = 0.0
-    ) -> tuple[Reason, ...]:
-        """The ratings that add most; ``apart`` is what the score is more than the solution's."""
-        return tuple(
-            Reason(
-                int(user.items[at]),
-                float(user.values[at]),
-                float(self.taste[row, at]),
-                float(self.without[row, at]) + apart,
-            )
-            for at in _order(self.taste[row], shown)
+        self, user: FoldedUser, shown: int, apart: Float64s | float = 0.0
+    ) -> list[tuple[Reason, ...]]:
+        """The ratings that add most, for each item.
+
+        Args:
+            user: whose ratings they are.
+            shown: how many.
+            apart: what the scores are more than the solution's, shape (n,).
+        """
+        order = _order(self.taste, shown)
+        columns = (
+            user.items[order],
+            user.values[order],
+            np.take_along_axis(self.taste, order, axis=1),
+            np.take_along_axis(self.without, order, axis=1) + np.reshape(apart, (-1, 1)),
         )
+        rows = zip(*(column.tolist() for column in columns), strict=True)
+        return [tuple(map(Reason, *row)) for row in rows]
 
 
 def _told(user: FoldedUser, prior: Prior, centres: Centres, items: Codes, shown: int) -> _Told:
@@ -295,7 +297,7 @@ def _solved_without(
 ) -> Float64s:
     """Scores without each rating that is shown, by solving without it: no formula is exact here."""
     without = np.full(taste.shape, np.nan)
-    for at in {at for row in taste for at in _order(row, shown)}:
+    for at in np.unique(_order(taste, shown)).tolist():
         others = user.counted.copy()
         others[at] = False
         left = fold_in(
@@ -328,9 +330,9 @@ def _linear(
     }
 
 
-def _order(added: AnyArray, shown: int) -> list[int]:
-    order: list[int] = np.argsort(-np.abs(added), kind="stable")[:shown].tolist()
-    return order
+def _order(added: AnyArray, shown: int) -> Int64s:
+    """Places of the largest of each row, the largest first."""
+    return np.argsort(-np.abs(added), axis=-1, kind="stable")[..., :shown]
 
 
 def of_count(ratings: Ratings, items: Codes) -> list[Why]:

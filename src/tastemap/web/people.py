@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import threading
-from collections import OrderedDict
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -18,14 +16,15 @@ from tastemap.errors import DataError, NotFittedFor, UnknownItemError, UnknownUs
 from tastemap.models.fold_in import FoldedUser
 from tastemap.newcomers import Newcomers
 from tastemap.recommender import Recommender
+from tastemap.web.recent import Recent
 from tastemap.web.schemas.asked import Id
 
 if TYPE_CHECKING:
     from tastemap.web.feedback.store import FeedbackStore, UserFeedback
 
 _INT64 = range(-(2**63), 2**63)
-_ROOM = 128 << 20
-"""Bytes of answers that are kept."""
+_KEPT = 2_000
+"""Users that are remembered: what is solved for one takes some 30 KB with 64 factors."""
 
 
 @dataclass(eq=False, kw_only=True)
@@ -61,55 +60,18 @@ class Person:
         return len(self.said.ratings) + len(self.said.removed)
 
 
-class Answers:
-    """Answers given before, as many as there is room for: those not asked for longest go first.
-
-    They are of users as they were: whoever said something since is another `Person`. Whoever asks
-    much and for much cannot take more memory than that.
-
-    Args:
-        room: bytes of questions and answers.
-    """
-
-    def __init__(self, room: int = _ROOM) -> None:
-        self._room, self._taken = room, 0
-        self._kept: OrderedDict[tuple[Person, bytes], bytes] = OrderedDict()
-
-    def find(self, person: Person, question: bytes) -> bytes | None:
-        """The answer this user got to a question, if it is kept."""
-        found = self._kept.get((person, question))
-        if found is not None:
-            self._kept.move_to_end((person, question))
-        return found
-
-    def keep(self, person: Person, question: bytes, answer: bytes) -> None:
-        """Keep an answer, unless it is a large one."""
-        if (person, question) in self._kept or len(answer) > self._room // 1000:
-            return
-        self._kept[person, question] = answer
-        self._taken += len(question) + len(answer)
-        while self._taken > self._room:
-            (_, old), gone = self._kept.popitem(last=False)
-            self._taken -= len(old) + len(gone)
-
-
 class People:
     """Finds users.
 
     Args:
         recommender: the model they are users of.
         store: what they said since; None: nothing.
-        kept: users that are remembered.
     """
 
-    def __init__(
-        self, recommender: Recommender, store: FeedbackStore | None, kept: int = 20_000
-    ) -> None:
+    def __init__(self, recommender: Recommender, store: FeedbackStore | None) -> None:
         self._recommender, self._store = recommender, store
         self._ratings = recommender.ratings
-        self._recent: OrderedDict[str, Person] = OrderedDict()
-        self._kept, self._lock = kept, threading.Lock()
-        self.answers = Answers()
+        self._recent: Recent[Id, Person] = Recent(_KEPT)
 
     @cached_property
     def newcomers(self) -> Newcomers | None:
@@ -152,27 +114,34 @@ class People:
             raise UnknownItemError(f"there is no item {given!r}: look for it with /items?search=")
         return code
 
+    def said(self, user: Id) -> UserFeedback | None:
+        """What a user said since training.
+
+        Raises:
+            UnknownUserError: the id is of another type than all ids.
+            StoreError: it cannot be read.
+        """
+        raw = self.user_id(user)
+        return self._store.of_user(str(raw)) if self._store is not None else None
+
     def person(self, user: Id) -> Person:
         """A user by id, as they are now; one that nobody has is a user without ratings.
 
         Raises:
-            UnknownUserError: the id is of another type than all ids.
-            StoreError: what they said cannot be read.
+            UnknownUserError, StoreError: as of `said`.
         """
+        return self.person_who(user, self.said(user))
+
+    def person_who(self, user: Id, said: UserFeedback | None) -> Person:
+        """A user who said this."""
         raw = self.user_id(user)
-        key = str(raw)
-        said = self._store.of_user(key) if self._store is not None else None
-        before = self._recent.get(key)
+        before = self._recent.get(raw)
         if before is not None and before.said == said:
             return before
         person = self._found(raw, said)
-        if person.code == UNKNOWN and not len(person.items):
-            return person  # made up anew as fast, and there is no end of ids that nobody has
-        with self._lock:
-            self._recent[key] = person
-            self._recent.move_to_end(key)
-            while len(self._recent) > self._kept:
-                self._recent.popitem(last=False)
+        if person.code != UNKNOWN or len(person.items):
+            self._recent.put(raw, person)
+        # Others are made up anew as fast, and there is no end of ids that nobody has.
         return person
 
     def newcomer(self, ratings: Sequence[tuple[Id, float]]) -> Person:
@@ -183,13 +152,15 @@ class People:
             DataError: an item is rated twice, or a rating is outside the scale.
             NotFittedFor: the model cannot take in new users.
         """
-        by_id: dict[Id, float] = {}
+        by_code: dict[int, float] = {}
         for item, value in ratings:
-            raw = self._ratings.item_ids.raw(self.item_code(item))
-            if raw in by_id:
-                raise DataError(f"item {raw!r} is rated twice: rate it once")
-            by_id[raw] = value
-        items, values = newcomers.read(self._recommender, by_id)
+            code = self.item_code(item)
+            if code in by_code:
+                raise DataError(f"item {item!r} is rated twice: rate it once")
+            by_code[code] = value
+        newcomers.check(self._recommender, dict(ratings))
+        items = np.fromiter(by_code, np.int32, len(by_code))
+        values = np.fromiter(by_code.values(), np.float32, len(by_code))
         one = Person(id=None, code=UNKNOWN, items=items, values=values)
         if self._recommender.model.predicts == "ratings":
             if self.newcomers is None:

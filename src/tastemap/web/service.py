@@ -22,15 +22,21 @@ from tastemap.web.nearest import Nearest, user_vector
 from tastemap.web.people import People, Person
 from tastemap.web.reading import Reading
 from tastemap.web.reasons import Explainer
+from tastemap.web.recent import Recent
 from tastemap.web.schemas import lists, ratings
 from tastemap.web.schemas.asked import Id
 
 if TYPE_CHECKING:
-    from tastemap.web.feedback.store import FeedbackStore
+    from tastemap.web.feedback.store import FeedbackStore, UserFeedback
+
+_Question = tuple[Id | None, bytes]
+_Answer = tuple["UserFeedback | None", bytes]
 
 _APPROXIMATE = "approximate: an index chose the candidates, their scores are exact"
 _HEAVY = 1 << 21
 """Multiplications in a list beyond which it is made beside the event loop: about a millisecond."""
+_LONG, _LARGE = 1 << 14, 1 << 16
+"""Bytes of a question, and of an answer, that are not kept: a few of them would push out many."""
 
 
 class Service:
@@ -40,7 +46,7 @@ class Service:
         recommender: the model.
         store: feedback of the users; None: there is none.
         name: of the model's folder.
-        kept: users that are remembered, with the answers they got.
+        cache: bytes of answers that are held until somebody asks again.
         nearest: an index of the items, to make lists of candidates from; None: of all scores.
     """
 
@@ -50,14 +56,15 @@ class Service:
         store: FeedbackStore | None = None,
         *,
         name: str = "model",
-        kept: int = 20_000,
+        cache: int = 64 << 20,
         nearest: Nearest | None = None,
     ) -> None:
         self.recommender, self.store, self.name = recommender, store, name
         self.ratings, self.catalog = recommender.ratings, recommender.catalog
         self.nearest = nearest
         self.rates = recommender.model.predicts == "ratings"
-        self.people = People(recommender, store, kept)
+        self.people = People(recommender, store)
+        self._answers: Recent[_Question, _Answer] = Recent(cache, lambda one: len(one[1]) + 1000)
         self._explainer = Explainer(recommender, self.people)
         vectors = recommender.model.item_vectors()
         width = 1 if vectors is None else vectors.shape[1]
@@ -74,6 +81,26 @@ class Service:
         """Work out what the first questions would wait for."""
         person = self.people.person(self.ratings.user_ids.raw(0))
         self.recommend(person, lists.ListOptions())
+
+    # Answers given before
+
+    def answered(self, who: Id | None, question: bytes, said: UserFeedback | None) -> bytes | None:
+        """The answer that was given to the same question, if nothing has changed since.
+
+        Args:
+            who: the user who asked; None: somebody unknown.
+            question: all else that the answer depends on.
+            said: what the user has said by now.
+        """
+        found = self._answers.get((who, question))
+        return found[1] if found is not None and found[0] == said else None
+
+    def remember(
+        self, who: Id | None, question: bytes, said: UserFeedback | None, answer: bytes
+    ) -> None:
+        """Keep an answer for `answered`."""
+        if len(question) < _LONG and len(answer) < _LARGE:
+            self._answers.put((who, question), (said, answer))
 
     # Lists and predictions
 

@@ -30,10 +30,9 @@ class Settings:
         hosts: names that the header ``Host`` may have besides this machine's own.
         origins: web pages of other origins that may ask (CORS).
         max_body: bytes of a request's body, at most.
-        max_items: items, or pairs, in one request or answer, at most.
         rate: requests a second that one key, or one address, may make; 0: any number. None: 100
             where keys are needed, any number where only this machine may ask.
-        cache: answers held for users who ask again.
+        cache: bytes of answers that are held until somebody asks again.
         approximate: make lists from an index of the items, where the model has one.
     """
 
@@ -47,9 +46,8 @@ class Settings:
     hosts: tuple[str, ...] = ()
     origins: tuple[str, ...] = ()
     max_body: int = 1 << 20
-    max_items: int = 1000
     rate: float | None = None
-    cache: int = 20_000
+    cache: int = 64 << 20
     approximate: bool = False
 
     @property

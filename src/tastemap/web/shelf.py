@@ -31,7 +31,7 @@ class Shelf:
         root: the folder they lie in. Nothing outside is ever loaded.
         model: name of the one to serve, unless `use` has put another in its place since.
         store: feedback of the users, or None.
-        kept: users that are remembered, with the answers they got.
+        cache: bytes of answers that are held until somebody asks again.
         approximate: make lists from an index of the items, where a model has one.
 
     Raises:
@@ -43,11 +43,11 @@ class Shelf:
         root: Path,
         model: str,
         store: FeedbackStore | None = None,
-        kept: int = 20_000,
+        cache: int = 64 << 20,
         *,
         approximate: bool = False,
     ) -> None:
-        self.root, self.asked, self.store, self._kept = root, model, store, kept
+        self.root, self.asked, self.store, self._cache = root, model, store, cache
         self._approximate = approximate
         self._lock = threading.Lock()
         self._seen = self._stamp()
@@ -135,7 +135,7 @@ class Shelf:
     def _serving(self, name: str) -> Service:
         model = self.load(name)
         nearest = Nearest.of(model, self.root, name) if self._approximate else None
-        return Service(model, self.store, name=name, kept=self._kept, nearest=nearest)
+        return Service(model, self.store, name=name, cache=self._cache, nearest=nearest)
 
     def _stamp(self) -> tuple[int, int]:
         """What tells one writing of the live file from another."""

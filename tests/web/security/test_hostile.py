@@ -15,8 +15,8 @@ from starlette.testclient import TestClient
 
 import tastemap as tm
 from tastemap.web.app import create_app
-from tastemap.web.people import Answers, Person
 from tastemap.web.security import logs
+from tastemap.web.service import Service
 from tastemap.web.settings import Settings
 from tests.conftest import SCRIPT, make_ratings
 
@@ -174,20 +174,18 @@ def test_the_configuration_of_logs_is_one(capfd: pytest.CaptureFixture[str]) -> 
     assert done.stderr.endswith(r"ERROR tastemap.web bad \n line" + "\n")
 
 
-def test_answers_take_so_much_memory_and_no_more() -> None:
-    answers = Answers(room=100_000)
-    people = [
-        Person(id=number, code=number, items=np.zeros(0, np.int32), values=np.zeros(0, np.float32))
-        for number in range(3000)
-    ]
-    for person in people:
-        answers.keep(person, b"n=10", b"x" * 96)
-        assert answers.find(people[0], b"n=10")
-    assert answers.find(people[1], b"n=10") is None
-    assert answers.find(people[-1], b"n=10") == b"x" * 96
-    assert sum(len(one) + 4 for one in answers._kept.values()) == answers._taken <= 100_000
-    answers.keep(people[1], b"n=1000", b"x" * 5000)
-    assert answers.find(people[1], b"n=1000") is None
+def test_answers_take_so_much_memory_and_no_more(models: Path) -> None:
+    service = Service(tm.load(models / "biased"), cache=1_000_000)
+    for number in range(3000):
+        service.remember(number, b"n=10", None, b"x" * 1000)
+        assert service.answered(0, b"n=10", None)
+    assert service.answered(1, b"n=10", None) is None
+    assert service.answered(2999, b"n=10", None) == b"x" * 1000
+    assert len(service._answers) == 500  # each also takes the memory of its question
+    service.remember(1, b"n=1000", None, b"x" * 100_000)
+    assert service.answered(1, b"n=1000", None) is None
+    service.remember(1, b"n=1" + b"0" * 100_000, None, b"x")
+    assert len(service._answers) == 500
 
 
 def test_answers_are_json_whatever_they_hold(asking: TestClient) -> None:

@@ -28,22 +28,28 @@ async def recommendations(request: Request) -> Response:
     biases, or the most popular ones, and the answer says so.
     """
     service: Service = request.app.state.shelf.live
-    person = service.people.person(request.path_params["id"])
-    question: bytes = request.scope["query_string"]
-    body = service.people.answers.find(person, question)
+    user, question = request.path_params["id"], request.scope["query_string"]
+    said = service.people.said(user)
+    body = service.answered(user, question, said)
     if body is None:
         asked = query_of(request, lists.ListOptions)
+        person = service.people.person_who(user, said)
         body = encode(await work(service, service.recommend, person, asked))
-        service.people.answers.keep(person, question, body)
+        service.remember(user, question, said, body)
     return json_bytes(body)
 
 
 async def recommendations_for_newcomer(request: Request) -> Response:
     """The same for somebody without an id, by the ratings sent along. Nothing is stored."""
     service: Service = request.app.state.shelf.live
-    asked = await body_of(request, lists.NewcomerOptions)
-    person = service.people.newcomer([(one.item, one.rating) for one in asked.ratings])
-    return answer(await work(service, service.recommend, person, asked))
+    question = await request.body()
+    body = service.answered(None, question, None)
+    if body is None:
+        asked = await body_of(request, lists.NewcomerOptions)
+        person = service.people.newcomer([(one.item, one.rating) for one in asked.ratings])
+        body = encode(await work(service, service.recommend, person, asked))
+        service.remember(None, question, None, body)
+    return json_bytes(body)
 
 
 async def predict(request: Request) -> Response:
