@@ -337,5 +337,5 @@ def test_threads_that_come_and_go_leave_no_connections(tmp_path: Path) -> None:
             thread = threading.Thread(target=store.of_user, args=("anna",))
             thread.start()
             thread.join()
-        assert store._database.engine.pool.checkedout() == 2  # of the writer, and of who asks
+        assert store._database.engine.pool.checkedout() == 1
     assert store._database.engine.pool.checkedout() == 0

@@ -19,15 +19,16 @@ from tastemap.web.feedback.tables import REVISION, VERSION_TABLE
 PATIENCE = 5.0
 """Seconds to wait for another process that writes to an SQLite file, or for a lost server."""
 
+_LOOK_EVERY = 0.001
+"""Seconds between looks whether an SQLite file is free."""
+
 MIGRATIONS = Path(__file__).with_name("migrations")
 _LOG = logging.getLogger(__name__)
 
 # All who write to one database take turns, so that there is one order of what was said, and
 # nobody waits in a circle. SQLite locks the file; the number is ours alone on PostgreSQL.
-_TAKE_TURNS = {
-    "sqlite": "BEGIN IMMEDIATE",
-    "postgresql": "SELECT pg_advisory_xact_lock(8317074930421)",
-}
+_TURN_ON_SQLITE = "BEGIN IMMEDIATE"
+_TURN_ON_POSTGRESQL = "SELECT pg_advisory_xact_lock(8317074930421)"
 _ON_SQLITE = (
     "PRAGMA synchronous = FULL",  # a commit is on disk when it returns
     "PRAGMA fullfsync = ON",  # on macOS too
@@ -89,8 +90,33 @@ class Database:
                 yield pooled
             return
         with connection.begin():
-            connection.exec_driver_sql(_TAKE_TURNS[self.engine.dialect.name])
+            self._take_turn(connection)
             yield connection
+
+    def writer(self) -> sa.Connection:
+        """A connection for `writing` again and again; close it."""
+        connection = self.engine.connect()
+        if self.is_file:
+            # SQLite itself would look ever more rarely whether it is its turn, so that who has
+            # waited long waits longest. It must not go back to the pool, where others rely on that.
+            connection.detach()
+            connection.exec_driver_sql("PRAGMA busy_timeout = 0")
+            connection.rollback()
+        return connection
+
+    def _take_turn(self, connection: sa.Connection) -> None:
+        if not self.is_file:
+            connection.exec_driver_sql(_TURN_ON_POSTGRESQL)
+            return
+        end = time.monotonic() + PATIENCE
+        while True:
+            try:
+                connection.exec_driver_sql(_TURN_ON_SQLITE)
+                return
+            except exc.OperationalError as error:
+                if "is locked" not in str(error.orig) or time.monotonic() > end:
+                    raise
+                time.sleep(_LOOK_EVERY)
 
     def explain(self, error: Exception) -> StoreError:
         """A driver's error as ours: its first line, and what to do."""

@@ -196,7 +196,7 @@ class Writer:
         while True:
             try:
                 if self._connection is None:
-                    self._connection = self._database.engine.connect()
+                    self._connection = self._database.writer()
                 with self._database.writing(self._connection) as connection:
                     return self._statements.write(connection, group, self._pruning())
             except Exception as error:
