@@ -9,6 +9,7 @@ from starlette.responses import Response
 
 from tastemap.data.vocabulary import UNKNOWN
 from tastemap.errors import NotFittedFor
+from tastemap.models.similarity import SimilarityModel
 from tastemap.web.pages.charts import Axis, bar, columns
 from tastemap.web.pages.reading import Reading
 from tastemap.web.pages.visit import Visit, not_found, page
@@ -46,6 +47,7 @@ def item(visit: Visit) -> Response:
         places=_places(reading, code),
         picture=_picture(reading, code, title),
         neighbours=_neighbours(visit, code),
+        cosines=_has_cosines(reading),
     )
 
 
@@ -110,6 +112,11 @@ def _picture(reading: Reading, code: int, title: str) -> Any:
     return scatter.draw(f"{title} on the map of taste", {title: (x, y)})
 
 
+def _has_cosines(reading: Reading) -> bool:
+    """Whether items are compared by the cosine of their vectors."""
+    return not isinstance(reading.recommender.model, SimilarityModel)
+
+
 def _neighbours(visit: Visit, code: int) -> list[dict[str, Any]] | str:
     """The items most like this one, or why there are none."""
     reading, ratings = visit.reading, visit.reading.ratings
@@ -123,13 +130,15 @@ def _neighbours(visit: Visit, code: int) -> list[dict[str, Any]] | str:
         return f"There are no neighbours: {error}."
     rows = zip(found.items, found.titles, found.similarities.tolist(), strict=True)
     codes = [ratings.item_ids.find(raw) for raw in found.items]
+    # A cosine is beside 1; what a model of items says of one another has no such end.
+    whole = 1.0 if _has_cosines(reading) else float(max(found.similarities, default=1.0))
     return [
         {
             "item": raw,
             "title": name,
             "about": reading.about(at),
             "similarity": similarity,
-            "picture": bar(similarity, 90),
+            "picture": bar(similarity / whole, 90),
             "ratings": int(ratings.item_counts[at]),
         }
         for (raw, name, similarity), at in zip(rows, codes, strict=True)

@@ -45,7 +45,7 @@ def recommended(visit: Visit, person: Person, n: int) -> dict[str, Any]:
                 "score": one.score,
                 "ends": ends,
                 "picture": picture,
-                "because": _because(visit, one.reasons),
+                "because": _because(visit, one.reasons, one.score),
             }
         )
     return {
@@ -58,7 +58,7 @@ def recommended(visit: Visit, person: Person, n: int) -> dict[str, Any]:
     }
 
 
-def _because(visit: Visit, reasons: Reasons | None) -> list[dict[str, Any]]:
+def _because(visit: Visit, reasons: Reasons | None, score: float) -> list[dict[str, Any]]:
     """What the user's own ratings add, the largest first; what adds next to nothing is left out."""
     if reasons is None:
         return []
@@ -69,11 +69,18 @@ def _because(visit: Visit, reasons: Reasons | None) -> list[dict[str, Any]]:
             "title": one.title,
             "rating": f"{one.rating:.3g}" if visit.reading.ratings.explicit else "",
             "adds": one.contribution,
-            "without": one.without if visit.service.rates else None,
+            "without": _without(visit, one.without, score),
         }
         for one in reasons.because
         if abs(one.contribution) >= max(most / 20, 0.005 if visit.service.rates else 0)
     ]
+
+
+def _without(visit: Visit, without: float, score: float) -> float | None:
+    """What would be predicted without a rating, where people would see a difference."""
+    low, high = visit.reading.ratings.scale
+    shown = min(max(without, low), high)
+    return shown if visit.service.rates and f"{shown:.1f}" != f"{score:.1f}" else None
 
 
 def _fewest(visit: Visit) -> int:

@@ -100,6 +100,7 @@ def taste(visit: Visit) -> Response:
         rated=[_card(visit, item, value) for item, value in said.ratings.items()],
         questions=_questions(visit, said, person),
         found=_found(visit, said),
+        telling=person.folded is not None,
         steps=_steps(visit),
         recommended=recommended(visit, person, _RECOMMENDED),
         places=[] if place is None else places(visit, place),
