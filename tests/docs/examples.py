@@ -4,6 +4,8 @@
                  expression is shown, as in a notebook.
     ```text      right below such a block is what it prints.
     ```console   lines after "$ " are run by a shell, the lines below are what they print.
+                 `tastemap serve` and `up` run until the page ends, or serves again, at a port that
+                 is free; commands after them find that in the place of 8000.
 
 A line "..." in what is shown stands for any lines. Models differ a little between processors, so
 numbers and the order of titles are compared with some tolerance; see `difference`.
@@ -19,8 +21,12 @@ import contextlib
 import io
 import os
 import re
+import socket
 import subprocess
 import sys
+import tempfile
+import time
+import urllib.request
 import warnings
 from collections import Counter
 from pathlib import Path
@@ -110,14 +116,19 @@ class Page:
         self._printed_until = -1
         self._updating = bool(os.environ.get("TASTEMAP_UPDATE_EXAMPLES"))
         self._updates: list[tuple[str, str]] = []
+        self._server: Server | None = None
 
     def __len__(self) -> int:
         return sum(example.region.evaluator != self._text for example in self._document)
 
     def run(self) -> None:
         """Run all examples; the first that fails raises, with its line."""
-        for example in self._document.examples():
-            example.evaluate()
+        try:
+            for example in self._document.examples():
+                example.evaluate()
+        finally:
+            if self._server is not None:
+                self._server.stop()
         if self._updates:
             text = self._path.read_text(encoding="utf-8")
             for old, new in self._updates:
@@ -145,25 +156,76 @@ class Page:
 
     def _console(self, example: Example) -> str | None:
         for command, shown in commands(str(example.parsed)):
-            done = subprocess.run(
-                ["bash", "-c", command],
-                text=True,
-                check=False,
-                stdout=subprocess.PIPE,
-                stderr=subprocess.STDOUT,
-                env=shell_environment(),
-            )
+            code, printed = self._shell(command)
             expected = 1 if shown.startswith("error:") else 0
-            if done.returncode != expected:
-                return f"$ {command}\nended with {done.returncode}, not {expected}:\n{done.stdout}"
-            wrong = difference(shown, done.stdout) if shown else ""
+            if code != expected:
+                return f"$ {command}\nended with {code}, not {expected}:\n{printed}"
+            wrong = difference(shown, printed) if shown else ""
             if wrong and self._updating:
-                self._updates.append(
-                    (f"$ {command}\n{shown}", f"$ {command}\n{_trimmed(done.stdout)}")
-                )
+                self._updates.append((f"$ {command}\n{shown}", f"$ {command}\n{_trimmed(printed)}"))
             elif wrong:
-                return f"$ {command}\n{wrong}\n\nprinted:\n{done.stdout}"
+                return f"$ {command}\n{wrong}\n\nprinted:\n{printed}"
         return None
+
+    def _shell(self, command: str) -> tuple[int, str]:
+        """Run a command; its exit code, and what it prints."""
+        if SERVES.match(command):
+            if self._server is not None:
+                self._server.stop()
+            self._server = Server(command)
+            return 0, self._server.wait()
+        port = str(self._server.port) if self._server else "8000"
+        done = subprocess.run(
+            ["bash", "-c", command.replace(":8000", f":{port}")],
+            text=True,
+            check=False,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            env=shell_environment(),
+        )
+        return done.returncode, done.stdout.replace(f":{port}", ":8000")
+
+
+SERVES = re.compile(r"tastemap (serve|up)\b")
+
+
+class Server:
+    """A command that serves until it is stopped."""
+
+    def __init__(self, command: str) -> None:
+        with socket.socket() as free:
+            free.bind(("127.0.0.1", 0))
+            self.port = free.getsockname()[1]
+        handle, name = tempfile.mkstemp(".log")
+        self._log = Path(name)
+        self._process = subprocess.Popen(
+            ["bash", "-c", f"exec {command} --port {self.port}"],
+            stdout=handle,
+            stderr=subprocess.STDOUT,
+            env=shell_environment(),
+        )
+        os.close(handle)
+
+    def wait(self, seconds: float = 120) -> str:
+        """What it has printed when it answers."""
+        end = time.monotonic() + seconds
+        while True:
+            try:
+                with urllib.request.urlopen(f"http://127.0.0.1:{self.port}/ready", timeout=5):
+                    return self._printed()
+            except OSError:
+                if self._process.poll() is not None or time.monotonic() > end:
+                    raise AssertionError(f"it does not serve:\n{self._printed()}") from None
+                time.sleep(0.1)
+
+    def stop(self) -> None:
+        """End it."""
+        self._process.terminate()
+        self._process.wait(30)
+        self._log.unlink()
+
+    def _printed(self) -> str:
+        return self._log.read_text(encoding="utf-8").replace(f":{self.port}", ":8000")
 
 
 def _trimmed(text: str) -> str:
@@ -208,4 +270,5 @@ def shell_environment() -> dict[str, str]:
         "NO_COLOR": "1",
         "COLUMNS": "100",
         "PYTHONWARNINGS": "default",
+        "CURL_HOME": str(Path(__file__).parent),  # its .curlrc: an error of HTTP is one of curl
     }
