@@ -185,10 +185,10 @@ def recommendations(
 
 def _chances(by: Recommender, one: Scored, best: Codes, near: Values | None) -> Values:
     """Chance of liking of each row of lists; NaN where they are not the model's own."""
-    places, at = np.nonzero(best >= 0)
-    items = best[places, at]
     if by.liking is None:
         return np.zeros(0, np.float32)
+    places, at = np.nonzero(best >= 0)
+    items = best[places, at]
     found = row_chances(
         by,
         by.liking,
@@ -201,6 +201,8 @@ def _chances(by: Recommender, one: Scored, best: Codes, near: Values | None) -> 
 
 
 def _fallen_back(by: Recommender, one: Scored) -> list[str]:
+    if not one.fell_back.any():
+        return []
     noun = by.ratings.noun
     by_what = "item bias" if by.model.predicts == "ratings" else "popularity"
     has_some = np.bincount(one.rated[0], minlength=len(one.users)) > 0

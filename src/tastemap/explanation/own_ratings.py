@@ -254,11 +254,12 @@ class _Told(NamedTuple):
             apart: what the scores are more than the solution's, shape (n,).
         """
         order = _order(self.taste, shown)
+        row = np.arange(len(order))[:, None]
         columns = (
             user.items[order],
             user.values[order],
-            np.take_along_axis(self.taste, order, axis=1),
-            np.take_along_axis(self.without, order, axis=1) + np.reshape(apart, (-1, 1)),
+            self.taste[row, order],
+            self.without[row, order] + np.reshape(apart, (-1, 1)),
         )
         rows = zip(*(column.tolist() for column in columns), strict=True)
         return [tuple(map(Reason, *row)) for row in rows]
