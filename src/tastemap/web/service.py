@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from functools import cached_property, lru_cache
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -46,6 +46,7 @@ class Service:
         recommender: the model.
         store: feedback of the users; None: there is none.
         name: of the model's folder.
+        manifest: of that folder; None: what the model would be saved with now.
         cache: bytes of answers that are held until somebody asks again.
         nearest: an index of the items, to make lists of candidates from; None: of all scores.
     """
@@ -56,12 +57,14 @@ class Service:
         store: FeedbackStore | None = None,
         *,
         name: str = "model",
+        manifest: dict[str, Any] | None = None,
         cache: int = 64 << 20,
         nearest: Nearest | None = None,
     ) -> None:
         self.recommender, self.store, self.name = recommender, store, name
         self.ratings, self.catalog = recommender.ratings, recommender.catalog
         self.nearest = nearest
+        self.manifest = recommender.manifest() if manifest is None else manifest
         self.rates = recommender.model.predicts == "ratings"
         self.people = People(recommender, store)
         self._answers: Recent[_Question, _Answer] = Recent(cache, lambda one: len(one[1]) + 1000)
@@ -72,14 +75,9 @@ class Service:
         self._allowed = lru_cache(maxsize=256)(self._find_allowed)
         self.reading = Reading(recommender, self.people, self._allowed, name)
 
-    @cached_property
-    def manifest(self) -> dict[str, Any]:
-        """What the model is."""
-        return self.recommender.manifest()
-
     def warm_up(self) -> None:
         """Work out what the first questions would wait for."""
-        person = self.people.person(self.ratings.user_ids.raw(0))
+        person = self.people.person_who(self.ratings.user_ids.raw(0), None)
         self.recommend(person, lists.ListOptions())
 
     # Answers given before

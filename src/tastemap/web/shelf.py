@@ -134,8 +134,16 @@ class Shelf:
 
     def _serving(self, name: str) -> Service:
         model = self.load(name)
-        nearest = Nearest.of(model, self.root, name) if self._approximate else None
-        return Service(model, self.store, name=name, cache=self._cache, nearest=nearest)
+        service = Service(
+            model,
+            self.store,
+            name=name,
+            manifest=read_manifest(self.root / name),
+            cache=self._cache,
+            nearest=Nearest.of(model, self.root, name) if self._approximate else None,
+        )
+        service.warm_up()
+        return service
 
     def _stamp(self) -> tuple[int, int]:
         """What tells one writing of the live file from another."""
