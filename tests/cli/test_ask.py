@@ -199,6 +199,22 @@ def test_a_score_is_not_called_a_prediction(fitted: Callable[[str], Path]) -> No
     assert "prediction" not in said
 
 
+def test_of_interactions_it_is_said_whether_the_item_was_taken(
+    csv_files: Path, tmp_path: Path
+) -> None:
+    asked = ("--interactions", "--model", "item-knn", "--out", tmp_path / "m")
+    answer("fit", csv_files / "ratings.csv", *asked)
+    model = tm.load(tmp_path / "m")
+    taken = model.ratings.item_ids.raw(int(model.ratings.by_user.row(0)[0][0]))
+    user = model.ratings.user_ids.raw(0)
+    said = json.loads(answer("explain", tmp_path / "m", "-u", user, "-i", taken, "--json"))
+    assert said["taken"] is True
+    assert "rating" not in said
+    rest = model.recommend(user, 1).items[0]
+    said = json.loads(answer("explain", tmp_path / "m", "-u", user, "-i", rest, "--json"))
+    assert said["taken"] is False
+
+
 def test_biases_has_both_ends(biased_folder: Path) -> None:
     options = ("-n", 3, "--most-rated", 50)
     said = json.loads(answer("biases", biased_folder, *options, "--json"))

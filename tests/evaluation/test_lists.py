@@ -14,7 +14,7 @@ from tastemap.errors import ConfigError
 from tastemap.evaluation import lists
 from tastemap.evaluation.evaluate import codes_of
 from tastemap.recommender import Recommender
-from tests.conftest import make_ratings
+from tests.conftest import interactions, make_ratings
 from tests.explanation.worlds import factor_model, recommender, some_ratings
 
 
@@ -118,6 +118,16 @@ def test_of_a_model_of_interactions_the_scale_is_that_of_the_test_ratings() -> N
     clicks = replace(split.valid, explicit=False, values=np.ones(len(split.valid), np.float32))
     with pytest.raises(ConfigError, match="relevant_from=4 asks for ratings"):
         tm.evaluate(model, clicks, relevant_from=4)
+
+
+def test_what_is_said_of_interactions_does_not_call_them_ratings() -> None:
+    taken = interactions(some_ratings(30, 25, seed=3, cold=2))
+    split = tm.split.random(taken, 0.4)
+    found = tm.evaluate(tm.Popularity().fit(split.train), split.valid)
+    assert found.noun == "interactions"
+    said = " ".join(found.notes)
+    assert "training interactions" in said
+    assert "rating" not in said
 
 
 def test_a_lower_bar_makes_more_test_rows_relevant(small: Ratings) -> None:

@@ -263,6 +263,22 @@ def test_the_best_model_of_a_comparison_of_recipes_is_found(parts: Split, tmp_pa
         assert "implicit-als" not in found.one(section).text, section
 
 
+def test_models_are_found_in_a_comparison_by_the_names_given_there(tmp_path: Path) -> None:
+    ratings = hostile_ratings()
+    split = tm.split.random(ratings, seed=1)
+    recipes = {"mine": tm.BiasedMF(solver="als", factors=2), "theirs": tm.BiasesOnly()}
+    compared = tm.compare_recipes(recipes, split)
+    model = recipes["mine"].fit(split.train)
+    for models in (model, [model], {"mine": model}):
+        found = write(tmp_path, models=models, comparison=compared)
+        assert "From mine, among" in found.one("biases").text
+    found = write(tmp_path, models={"other": model}, comparison=compared)
+    assert "From other, among" in found.one("biases").text
+    # Two of one recipe cannot be told apart by it.
+    found = write(tmp_path, models=[model, model], comparison=compared)
+    assert "From biased, among" in found.one("biases").text
+
+
 def test_a_report_of_interactions_compares_lists_with_popularity(tmp_path: Path) -> None:
     clicks = interactions(hostile_ratings())
     divided = tm.split.random(clicks, 0.2, seed=1)
@@ -276,6 +292,12 @@ def test_a_report_of_interactions_compares_lists_with_popularity(tmp_path: Path)
     assert "shows everybody the most taken items" in section.text
     assert "Errors in units" not in section.text
     assert "holds interactions" in found.one("crosstab").text
+    data = found.one("data").text
+    assert data.startswith("The interactions")
+    assert "most taken items" in data
+    assert "How often each rating was given" not in data
+    assert "interactions" in found.one("summary").text
+    assert "all interactions" in found.one("origin").text
     untested = certainty.measured({"one": unsure(divided.train)}, ["one"], divided.valid)
     assert isinstance(untested, str)
     assert "the validation ratings are interactions" in untested

@@ -181,6 +181,7 @@ def explain(
     explanation = recommender.explain(who, what)
     if form is Form.JSON:
         rates = recommender.model.predicts == "ratings"
+        taken = {"taken": explanation.rating is not None}
         show_json(
             {
                 "user": explanation.user,
@@ -189,7 +190,7 @@ def explain(
                 **({"prediction": explanation.clipped} if rates else {}),
                 "score": explanation.score,
                 "made_from": explanation.made_from,
-                "rating": explanation.rating,
+                **({"rating": explanation.rating} if recommender.ratings.explicit else taken),
                 **as_plain(explanation),
             }
         )

@@ -52,6 +52,7 @@ class Evaluation(Table):
         lists: how good its lists are; None where they were not measured.
         folded_in: users folded in before, from ratings that were known of them; None where all
             are users the model was trained on, or fell back.
+        noun: what the model was trained on: ``"ratings"`` or ``"interactions"``.
     """
 
     model: str
@@ -73,6 +74,7 @@ class Evaluation(Table):
     by_day: int | None = None
     lists: ListMeasures | None = None
     folded_in: int | None = None
+    noun: str = "ratings"
 
     @property
     def measures(self) -> dict[str, float]:
@@ -111,22 +113,23 @@ def notes(evaluations: Sequence[Evaluation]) -> list[str]:
     if not evaluations:
         return []
     first = evaluations[0]
-    said = [f"{first.rows:,} rows tested, all of users and items with training ratings"]
+    noun = first.noun
+    said = [f"{first.rows:,} rows tested, all of users and items with training {noun}"]
     if first.rows > first.made_from[SOURCES[0]]:
         parts = [f"{first.made_from[name]:,} from the {name}" for name in SOURCES[1:]]
         share = 1 - first.made_from[SOURCES[0]] / first.rows
         said = [
             f"{first.rows:,} rows tested; {share:.1%} have a user or item without training "
-            f"ratings: {', '.join(parts)}"
+            f"{noun}: {', '.join(parts)}"
         ]
     if first.folded_in is not None:
-        said.append(f"{first.folded_in:,} users were new, and folded in from some ratings")
+        said.append(f"{first.folded_in:,} users were new, and folded in from some {noun}")
     if first.before_any is None:
         said.append("no times: it is not known whether the split leaks time")
     elif first.before_any:
         said.append(
             f"the split leaks time: {_share(first.before_own, first.rows)} of rows are older than "
-            "a training rating of the same user, "
+            f"a training {noun[:-1]} of the same user, "
             f"{_share(first.before_any, first.rows)} older than one of anybody"
         )
     if first.lists:
@@ -269,6 +272,7 @@ def measure(
         by_day=by_day,
         lists=None if ranked is None else ranked.measures,
         folded_in=None if known is None else len(np.unique(known.users)),
+        noun=train.noun,
     )
     return Measured(evaluation=evaluation, sums=sums)
 

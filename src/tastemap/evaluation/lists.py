@@ -56,6 +56,7 @@ class ListMeasures:
             last four are not given for sampled ranking, where lists are not those users would
             get. A measure that cannot be taken, such as the diversity of lists of one item, is
             not there.
+        noun: what the model was trained on: ``"ratings"`` or ``"interactions"``.
     """
 
     k: tuple[int, ...]
@@ -67,6 +68,7 @@ class ListMeasures:
     new_users: int
     sampled: int | None
     measures: Mapping[str, float]
+    noun: str = "ratings"
 
     @property
     def notes(self) -> list[str]:
@@ -82,11 +84,11 @@ class ListMeasures:
         ]
         if self.without_ratings:
             notes.append(
-                f"{self.without_ratings:,} relevant rows are of items without training ratings, "
-                "and count as not found"
+                f"{self.without_ratings:,} relevant rows are of items without training "
+                f"{self.noun}, and count as not found"
             )
         if self.new_users:
-            notes.append(f"{self.new_users:,} users without training ratings all get one list")
+            notes.append(f"{self.new_users:,} users without training {self.noun} all get one list")
         if self.sampled is not None:
             notes.append(
                 f"sampled ranking, among {self.sampled:,} random items a user: such numbers can "
@@ -219,6 +221,7 @@ def rank(
             new_users=int(np.sum(~known)),
             sampled=sampled,
             measures={name: value for name, value in measures.items() if not np.isnan(value)},
+            noun=train.noun,
         ),
         users=owners.astype(np.int32),
         items=listed,

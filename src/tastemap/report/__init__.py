@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 def write_report(
     path: str | Path,
     *,
-    models: Recommender | Sequence[Recommender],
+    models: Recommender | Sequence[Recommender] | Mapping[str, Recommender],
     ratings: Ratings | None = None,
     split: Split | None = None,
     valid: Ratings | None = None,
@@ -37,7 +37,7 @@ def write_report(
     Args:
         path: the HTML file to write; one that is there is replaced.
         models: one or more fitted models of the same training ratings, called by the names of
-            their recipes as by `tastemap.compare`.
+            their recipes as by `tastemap.compare`, or by name.
         ratings: all ratings, for the audit and the crosstab; None: those the models were trained
             on.
         split: how the ratings were divided; the models are compared on its ``valid``.
@@ -45,7 +45,8 @@ def write_report(
             errors measured when the models were fitted are shown.
         learning_rates: what the learning-rate finder found, or several such by name.
         comparison: what `tastemap.compare_recipes` gave, to be shown instead of a comparison of
-            these models. The models are found in it by their names.
+            these models. The models are found in it by their names, those without a name by their
+            recipes.
         commands: the commands that made the models and this report, one a line of each.
         title: heading of the report.
 
@@ -60,22 +61,23 @@ def write_report(
         >>> tm.write_report("report.html", models=[biased], ratings=ratings,
         ...                 split=split)  # doctest: +SKIP
     """
-    from tastemap.evaluation.compare import by_recipe
     from tastemap.recommender import Recommender
 
     for library in ("jinja2", "matplotlib"):
         require(library, "report")
     from tastemap.report import page, sections
 
-    fitted = [models] if isinstance(models, Recommender) else list(models)
-    if not fitted:
+    if isinstance(models, Recommender):
+        models = [models]
+    if not models:
         raise DataError("there are no models to report on")
+    named = dict(models) if isinstance(models, Mapping) else _named(models, comparison)
     if valid is None and split is not None:
         valid = split.valid
     content = sections.gather(
         sections.Inputs(
-            models=by_recipe(fitted),
-            ratings=fitted[0].ratings if ratings is None else ratings,
+            models=named,
+            ratings=next(iter(named.values())).ratings if ratings is None else ratings,
             valid=valid,
             split="" if split is None else split.description,
             learning_rates=learning_rates,
@@ -87,3 +89,18 @@ def write_report(
     path = Path(path)
     path.write_text(page.render(content), encoding="utf-8", newline="\n")
     return path
+
+
+def _named(models: Sequence[Recommender], comparison: Comparison | None) -> dict[str, Recommender]:
+    """Models by their recipes; by its name in a comparison the only model of its recipe there."""
+    from tastemap.evaluation.compare import by_recipe
+
+    measured = comparison.evaluations if comparison else ()
+    there = {one.model for one in measured}
+    recipes = [model.recipe.name for model in models]
+    called = {}
+    for name, model in by_recipe(models).items():
+        found = [one.model for one in measured if one.recipe == model.recipe.name]
+        alone = len(found) == 1 == recipes.count(model.recipe.name)
+        called[found[0] if alone and name not in there else name] = model
+    return called

@@ -125,7 +125,7 @@ def _summary(
     ratings = inputs.ratings
     summary: dict[str, Any] = {
         "facts": [
-            ("ratings", numbers.count(len(ratings))),
+            (ratings.noun, numbers.count(len(ratings))),
             ("users", numbers.count(int(np.count_nonzero(ratings.user_counts)))),
             ("items", numbers.count(int(np.count_nonzero(ratings.item_counts)))),
         ],
@@ -214,6 +214,7 @@ def _accuracy(inputs: Inputs, comparison: Comparison | None) -> dict[str, Any] |
         "lists": label_of(lists) if lists else "",
         "baseline": None if biases is None else place(biases),
         "tested": numbers.count(comparison.evaluations[0].rows),
+        "noun": comparison.evaluations[0].noun,
         "verdicts": comparison.verdicts,
         "notes": [note for note in comparison.notes if note not in comparison.verdicts],
         "split": inputs.split,
@@ -316,6 +317,8 @@ def _data(inputs: Inputs) -> dict[str, Any]:
         "once": numbers.count(np.sum(by_popularity == 1)),
         "median": f"{np.median(by_popularity[by_popularity > 0]):g}",
         "notes": list(ratings.notes),
+        "noun": ratings.noun,
+        "explicit": ratings.explicit,
     }
 
 
@@ -329,7 +332,7 @@ def _origin(inputs: Inputs) -> dict[str, Any]:
         "commands": list(inputs.commands),
         "data": [
             ("name", inputs.ratings.name),
-            ("all ratings", _fingerprinted(inputs.ratings)),
+            (f"all {inputs.ratings.noun}", _fingerprinted(inputs.ratings)),
             ("trained on", _fingerprinted(train)),
             *([("split", inputs.split)] if inputs.split else []),
         ],
