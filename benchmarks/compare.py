@@ -27,7 +27,7 @@ from dataclasses import dataclass
 from functools import cache
 from itertools import chain
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import data_sets
 import numpy as np
@@ -45,7 +45,7 @@ LIMIT_SECONDS = 600.0
 
 @dataclass(frozen=True)
 class Run:
-    """One fit that is wanted.
+    """One fit that is wanted; `benchmarks/lists.py` has another kind of it.
 
     Attributes:
         peer: name of the file in peers/.
@@ -61,18 +61,34 @@ class Run:
     folder: Path
     seed: int
 
+    KIND: ClassVar[str] = "peers"
+    """The folder of the peers, and what keeps results of different kinds apart."""
+    PROGRAM: ClassVar[str] = "run_peer.py"
+
+    @property
+    def environment(self) -> str:
+        """The name of the file of pins."""
+        return self.peer
+
+    @property
+    def blas_threads(self) -> str | None:
+        """Threads of the linear algebra library; None: every core."""
+        # A library that runs several threads over rows must not start more of them in BLAS.
+        return "1"
+
     @property
     def file(self) -> Path:
         """Where its result is kept; another one as soon as anything it depends on changes."""
         about = json.loads((self.folder / "about.json").read_text(encoding="utf-8"))
-        code = (HERE / "peers" / f"{self.peer}.py").read_text(encoding="utf-8")
+        code = (HERE / self.KIND / f"{self.peer}.py").read_text(encoding="utf-8")
         # Settings of the other variants may change without anything changing here.
         code = "def prepare" + code.partition("def prepare")[2]
-        depends = [about["content"], code, pins(self.peer), self.settings, self.seed]
+        depends = [about["content"], code, pins(self.environment), self.settings, self.seed]
         if self.peer == "tastemap":
             depends.append(_own_code())
         key = hashlib.sha256(json.dumps(depends).encode()).hexdigest()[:16]
-        return data_sets.CACHE / "runs" / f"{self.folder.name}-{self.peer}-{key}.json"
+        kind = "" if self.KIND == "peers" else f"{self.KIND}-"
+        return data_sets.CACHE / "runs" / f"{kind}{self.folder.name}-{self.peer}-{key}.json"
 
     def result(self) -> dict[str, Any] | None:
         """What was measured before."""
@@ -82,9 +98,11 @@ class Run:
         """Fit and score, and keep the result; None, after a message, if the peer failed."""
         self.file.parent.mkdir(parents=True, exist_ok=True)
         out = self.file.with_suffix(".part")
-        command = [python_of(self.peer), HERE / "run_peer.py", self.peer, self.folder, out]
-        # A library that runs several threads over rows must not start more of them in BLAS.
-        environment = os.environ | {"OPENBLAS_NUM_THREADS": "1", "PYTHONPATH": str(SOURCE)}
+        python = python_of(self.environment)
+        command = [python, HERE / self.PROGRAM, self.peer, self.folder, out]
+        environment = os.environ | {"PYTHONPATH": str(SOURCE)}
+        if self.blas_threads is not None:
+            environment["OPENBLAS_NUM_THREADS"] = self.blas_threads
         try:
             done = subprocess.run(
                 [*command, json.dumps(self.settings), str(self.seed)],
@@ -102,11 +120,15 @@ class Run:
         result = json.loads(out.read_text(encoding="utf-8"))
         predictions = out.with_suffix(".npy")
         if predictions.exists():
-            result["mse"] = score(self.folder, np.load(predictions))
+            result |= self.measures(np.load(predictions))
             predictions.unlink()
         out.unlink()
         self.file.write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
         return result
+
+    def measures(self, predicted: np.ndarray) -> dict[str, float]:
+        """How good the predictions are."""
+        return {"mse": score(self.folder, predicted)}
 
 
 @cache

@@ -53,9 +53,9 @@ def load_rows(folder: Path, part: str) -> Rows:
     return Rows(n_users=about["n_users"], n_items=about["n_items"], **columns)
 
 
-def load_peer(name: str) -> ModuleType:
+def load_peer(name: str, kind: str = "peers") -> ModuleType:
     """peers/NAME.py, under a name that does not hide the library it is about."""
-    file = Path(__file__).parent / "peers" / f"{name}.py"
+    file = Path(__file__).parent / kind / f"{name}.py"
     spec = importlib.util.spec_from_file_location(f"peer_{name}", file)
     assert spec is not None
     assert spec.loader is not None
