@@ -284,6 +284,17 @@ def test_the_map_shows_an_item_and_a_user_asked_for(films: Served, visit: Open) 
     page.get_by_role("heading", name="Toy Story (1995)").wait_for()
 
 
+def test_what_the_map_shows_stands_in_its_address(films: Served, visit: Open) -> None:
+    page = visit(films, "/explore/map?x=2&y=nonsense&colour=year")
+    ready(page)
+    axes = [page.get_by_label(f"{name} axis") for name in ("Horizontal", "Vertical")]
+    assert [one.input_value() for one in axes] == ["2", "3"]
+    assert page.get_by_label("Colour").input_value() == "year"
+    axes[1].select_option("1")
+    page.get_by_label("Colour").select_option("genres")
+    page.wait_for_url("**/explore/map?x=2&y=1&colour=genres")
+
+
 @pytest.mark.parametrize("size", [DESK, PHONE])
 def test_everything_is_there_without_scripts(
     films: Served, visit: Open, size: dict[str, int]

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from tastemap.training.history import Epoch, TrainingHistory
 from tastemap.web.pages.charts import Axis, Scatter, bar, columns, learning_curve
-from tastemap.web.pages.finding import find, folded
+from tastemap.web.pages.finding import find, prepared
 from tests.conftest import SCRIPT
 
 numbers = st.floats(-50, 50, allow_nan=False)
@@ -104,7 +104,7 @@ def test_a_learning_curve_has_a_point_an_epoch(n: int, validated: bool) -> None:
 
 def test_titles_are_found_without_accents_and_in_any_order() -> None:
     titles = ["Amélie", "The Matrix", "Matrix Reloaded", "Animatrix", "AMELIE II", "Straße"]
-    at = [folded(title) for title in titles]
+    at = prepared(titles)
     counts = np.array([5, 9, 8, 20, 1, 1])
     assert find(at, counts, "amelie", 9) == ([0, 4], 2)
     assert find(at, counts, "matrix", 9) == ([2, 1, 3], 3)

@@ -242,6 +242,7 @@ def test_a_user_page_counts_feedback_at_once(models: Path, tmp_path: Path) -> No
         after = client.get("/explore/users/4?order=low").text
         assert "changed since training" in after
         assert item not in re.findall(r'data-item="(\d+)"', after)
+        assert after.count("since training</span>") == 1
 
 
 @pytest.mark.parametrize("recipe", [tm.EASE(), tm.Popularity(), tm.BiasesOnly(), tm.GlobalMean()])

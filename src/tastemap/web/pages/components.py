@@ -8,7 +8,6 @@ import numpy as np
 from starlette.responses import Response
 
 from tastemap.explanation.components import Component
-from tastemap.maps.ends import tendency
 from tastemap.web.pages import asking
 from tastemap.web.pages.charts import Axis
 from tastemap.web.pages.reading import Reading
@@ -37,7 +36,7 @@ def components(visit: Visit) -> Response:
             {
                 "number": one.number,
                 "share": one.share,
-                "tendency": tendency(found, one),
+                "tendency": reading.tendencies[one.number - 1],
                 "low": _rows(reading, one.bottom(n)),
                 "high": _rows(reading, one.top(n)),
             }
@@ -67,7 +66,7 @@ def component(visit: Visit) -> Response:
         number=number,
         of=len(found),
         share=one.share,
-        tendency=tendency(found, one),
+        tendency=reading.tendencies[number - 1],
         orders={name: asking.address(path, {"order": name}) for name in _ORDERS},
         order=order,
         pages=pages,

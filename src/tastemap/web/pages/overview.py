@@ -64,7 +64,7 @@ def _both_ends(visit: Visit) -> list[tuple[str, list[dict[str, Any]]]]:
     ranked = visit.reading.ranked
     if ranked is None:
         return []
-    ranking = visit.service.recommender.item_biases()
+    ranking = visit.service.reading.found_biases()
     n = min(_SHOWN, len(ranking) // 2)
     return [
         ("Best liked", rows_of(visit.reading, ranking.top(n), width=84)),

@@ -106,6 +106,7 @@ def _rated(
     """A page of what somebody rated, beside what others made of it."""
     ratings, path = visit.reading.ratings, visit.request.url.path
     order = asking.one_of(visit.query, "order", _ORDERS)
+    said = person.said.ratings if person.said is not None else {}
     means = visit.reading.means[person.items]
     values = person.values.astype(np.float64)
     at = _ordered(visit, person, values, means, order)
@@ -119,6 +120,7 @@ def _rated(
             "mean": mean,
             "more": value - mean,
             "ratings": int(ratings.item_counts[code]),
+            "new": str(ratings.item_ids.raw(code)) in said,
         }
         for code, value, mean in zip(
             person.items[at[pages.rows]], values[at[pages.rows]], means[at[pages.rows]], strict=True

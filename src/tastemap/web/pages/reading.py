@@ -10,6 +10,7 @@ from functools import cached_property, lru_cache
 from typing import Any, Generic, TypeVar, overload
 
 import numpy as np
+import pyarrow as pa
 
 from tastemap.arrays import AnyArray, Float64s, Int64s, Mask
 from tastemap.data.audit import Finding, audit
@@ -17,10 +18,10 @@ from tastemap.errors import ConfigError, NotFittedFor
 from tastemap.explanation.biases import BiasRanking
 from tastemap.explanation.components import Components
 from tastemap.maps.data import Describing, describing, map_data
-from tastemap.maps.ends import in_deviations
+from tastemap.maps.ends import in_deviations, tendency
 from tastemap.recommender import Recommender
 from tastemap.web.pages.charts import Scatter
-from tastemap.web.pages.finding import folded
+from tastemap.web.pages.finding import prepared
 from tastemap.web.pages.site import Asset
 
 _COMPONENTS = 6
@@ -95,6 +96,12 @@ class Reading:
         return None
 
     @once
+    def tendencies(self) -> list[dict[str, Any] | None]:
+        """Which categories lie towards the two ends of each component."""
+        found = self.components
+        return [] if found is None else [tendency(found, one) for one in found]
+
+    @once
     def _user_spread(self) -> Float64s | None:
         """Standard deviation of the users' places on each component."""
         model, found = self.recommender.model, self.components
@@ -165,9 +172,9 @@ class Reading:
         return ""
 
     @once
-    def folded_titles(self) -> list[str]:
+    def searchable(self) -> pa.Array:
         """Titles by item code, as searches compare them."""
-        return [folded(title) for title in self.ratings.catalog.titles]
+        return prepared(self.ratings.catalog.titles)
 
     @once
     def steps(self) -> list[float]:

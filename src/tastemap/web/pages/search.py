@@ -22,7 +22,7 @@ def search(visit: Visit) -> Response:
         return RedirectResponse(user_url(user), 303)
     text = visit.query.get("q", "").strip()[:_LONGEST]
     reading, ratings = visit.reading, visit.reading.ratings
-    codes, total = find(reading.folded_titles, ratings.item_counts, text, _SHOWN)
+    codes, total = find(reading.searchable, ratings.item_counts, text, _SHOWN)
     return visit.show(
         "search.html",
         "",

@@ -165,6 +165,6 @@ def _questions(visit: Visit, said: Said, person: Person) -> list[dict[str, Any]]
 def _found(visit: Visit, said: Said) -> list[dict[str, Any]]:
     """The items a visitor looked for, as far as they are not rated."""
     ratings = visit.reading.ratings
-    codes, _ = find(visit.reading.folded_titles, ratings.item_counts, said.query, 4 * _FOUND)
+    codes, _ = find(visit.reading.searchable, ratings.item_counts, said.query, 4 * _FOUND)
     raws = [str(ratings.item_ids.raw(code)) for code in codes if code != UNKNOWN]
     return [_card(visit, raw) for raw in raws if raw not in said.ratings][:_FOUND]
