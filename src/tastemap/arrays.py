@@ -79,18 +79,24 @@ def best_columns(scores: Values, n: int, order: Int64s | None = None) -> Codes:
     """
     n_rows, width = scores.shape
     n = min(n, width)
-    place = np.arange(width)
-    if order is not None:
-        place[order] = np.arange(width)
     row, column = _candidates(scores, n)
-    counts = np.bincount(row, minlength=n_rows)
-    at = np.arange(len(row)) - np.repeat(np.cumsum(counts) - counts, counts)
-    shape = n_rows, int(counts.max(initial=n))
-    values, columns = np.full(shape, -np.inf, np.float32), np.zeros(shape, np.int32)
-    values[row, at], columns[row, at] = scores[row, column], column
-    sort = np.lexsort((place[columns], -values))[:, :n]
-    best = np.take_along_axis(columns, sort, axis=1)
-    best[np.take_along_axis(values, sort, axis=1) == -np.inf] = -1
+    if n_rows == 1 and len(column) >= n:  # a list for one user, which must not take long
+        values, columns = scores[:, column], column[None].astype(np.int32)
+    else:
+        counts = np.bincount(row, minlength=n_rows)
+        at = np.arange(len(row)) - np.repeat(np.cumsum(counts) - counts, counts)
+        shape = n_rows, int(counts.max(initial=n))
+        values, columns = np.full(shape, -np.inf, np.float32), np.zeros(shape, np.int32)
+        values[row, at], columns[row, at] = scores[row, column], column
+    place: Codes | Int64s = columns
+    if order is not None:
+        rank = np.empty(width, np.int64)
+        rank[order] = np.arange(width)
+        place = rank[columns]
+    sort = np.lexsort((place, -values))[:, :n]
+    chosen = np.arange(n_rows)[:, None], sort
+    best = columns[chosen]
+    best[values[chosen] == -np.inf] = -1
     return best
 
 
