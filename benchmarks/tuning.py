@@ -81,7 +81,8 @@ def _line(label: str, recipe: Recipe, train: tm.Ratings, test: tm.Ratings, budge
     values = {one.model: one.measures[name] for one in compared.evaluations}
     by = "-"
     for one in compared.differences.each if compared.differences else ():
-        if one.measure == name and {one.model, one.against} == set(models):
+        both = {one.model, one.against} == set(models)
+        if one.measure == name and both and found.best != recipe:
             sign = 1 if one.model == "tuned" else -1
             low, high = sorted((sign * one.low, sign * one.high))
             by = f"{sign * one.better_by:.4f} [{low:.4f}, {high:.4f}]"
