@@ -154,9 +154,9 @@ def up(
     ] = ModelName.BAYESIAN,
     seed: Seed = 42,
 ) -> None:
-    """From ratings to a served model: audit, fit, evaluate, report, serve.
+    """From ratings to a served model in one go.
 
-    A fifth of the ratings is kept back to measure on.
+    Audit, fit, evaluate, report, serve. A fifth of the ratings is kept back to measure on.
     """
     recipe = make_recipe(model, [])
     place = out / "models" / model.value
