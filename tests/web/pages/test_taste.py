@@ -12,6 +12,7 @@ from starlette.testclient import TestClient
 
 import tastemap as tm
 from tastemap.web.app import create_app
+from tastemap.web.feedback.store import FeedbackStore
 from tastemap.web.security.keys import KeyFile, Scope
 from tastemap.web.settings import Settings
 from tests.conftest import interactions
@@ -188,3 +189,15 @@ def test_pages_offer_what_the_key_allows(models: Path, tmp_path: Path) -> None:
             assert ("Serve biases" in text) == (scope is Scope.ADMIN)
             rated = send(client, [("rate.1", "5")])
             assert ("Keep these ratings" in rated) == (scope is not Scope.READ)
+
+
+def test_a_store_that_cannot_keep_is_said_on_a_page(models: Path, tmp_path: Path) -> None:
+    store = FeedbackStore.open(tmp_path / "f.sqlite")
+    with TestClient(
+        create_app(Settings(root=models, model="biased"), store), base_url="http://localhost"
+    ) as client:
+        store.close()
+        answer = client.post("/explore/taste/keep", content="r.1=5&user=9", headers=HERE)
+        assert answer.status_code == 503
+        assert "Too busy at the moment" in answer.text
+        assert client.post("/explore/taste", content="rate.1=5", headers=HERE).status_code == 200

@@ -14,7 +14,7 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
 
-from tastemap.errors import NotFittedFor, StoreFullError, TastemapError, UnknownIdError
+from tastemap.errors import NotFittedFor, StoreError, TastemapError, UnknownIdError
 from tastemap.web.pages.reading import Reading, reading_of
 from tastemap.web.pages.site import render
 from tastemap.web.problems import problem_of
@@ -102,7 +102,7 @@ def _seen(view: Callable[[Visit], Response], request: Request, body: bytes) -> R
     visit = Visit(request, service, reading_of(service.recommender))
     try:
         return view(replace(visit, form=_fields(body)) if body else visit)
-    except (TastemapError, HTTPException) as error:
+    except (TastemapError, HTTPException, TimeoutError) as error:
         return _failed(visit, error)
     except Exception as error:
         _LOG.error("a page failed", exc_info=error)
@@ -130,7 +130,7 @@ def _failed(visit: Visit, error: Exception) -> Response:
         return error_page(404, str(error), visit)
     if isinstance(error, NotFittedFor):
         return error_page(409, str(error), visit)
-    if isinstance(error, StoreFullError):
+    if isinstance(error, StoreError | TimeoutError):
         return error_page(503, str(error), visit)
     if isinstance(error, TastemapError):
         return error_page(422, str(error), visit)
