@@ -236,6 +236,7 @@ def run(settings: Settings, *, access_log: bool = False) -> None:
         port=settings.port,
         workers=settings.workers,
         http="tastemap.web.security.protocol:BoundedProtocol",
+        ws="none",
         # One client cannot take all of a worker's memory by opening connections.
         limit_concurrency=1000,
         log_config=logs.config(access=access_log),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 
 from starlette.requests import Request
 from starlette.responses import Response
@@ -13,6 +14,8 @@ from tastemap.web import metrics
 from tastemap.web.operations import Access, Operation, answer
 from tastemap.web.problems import problem
 from tastemap.web.schemas import admin
+
+_LOG = logging.getLogger("tastemap.web")
 
 
 async def health(_: Request) -> Response:
@@ -25,7 +28,9 @@ async def ready(request: Request) -> Response:
     try:
         await asyncio.to_thread(request.app.state.store.ping)
     except StoreError as error:
-        return problem(503, str(error), "not-ready")
+        # Whoever asks has shown no key, and need not know which database it is.
+        _LOG.warning("not ready: %s", error)
+        return problem(503, "feedback cannot be read or stored: see the log", "not-ready")
     return answer(admin.Ready(status="ready", model=request.app.state.shelf.live.name))
 
 
