@@ -169,7 +169,7 @@ def recommendations(
     ratings, rates = by.ratings, by.model.predicts == "ratings"
     low, high = ratings.scale if rates else (-np.inf, np.inf)
     n_high = int(np.sum(scores > high))
-    said = [f"{n_high:,} scores above the scale, shown as {high:g}"] if n_high else []
+    said = [f"scores above the scale, shown as {high:g}: {n_high:,}"] if n_high else []
     return Recommendations(
         users=[row[0] for row in rows],
         ranks=[row[1] for row in rows],

@@ -446,3 +446,11 @@ def test_a_history_that_searched_says_how_long(parts: Split) -> None:
         )
     )
     assert found["curves"]["searched"] == ["one 4 of 9 tried"]
+
+
+def test_a_model_alone_is_held_against_what_it_must_beat(parts: Split, tmp_path: Path) -> None:
+    alone = tm.GlobalMean().fit(parts.train, parts.valid)
+    path = tm.write_report(tmp_path / "report.html", models=alone)
+    said = path.read_text(encoding="utf-8")
+    assert "worth its trouble if it beats <em>biases</em>" in said
+    assert "popularity" not in said
