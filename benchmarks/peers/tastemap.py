@@ -8,6 +8,8 @@ def variants(data_set):
     # ALS with its default of 50 factors on real ratings; made ones have 20.
     small = data_set == "bundled" or data_set.startswith("ml-100k")
     rows = {"tastemap ALS": als if small else als | {"factors": 20}}
+    if not small:
+        rows["tastemap ALS, three sweeps"] = als | {"factors": 20, "sweeps": 3}
     if small:
         rows |= {
             "tastemap Bayesian, ids only": ids_only,
