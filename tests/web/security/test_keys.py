@@ -15,6 +15,10 @@ from hypothesis import strategies as st
 from tastemap.errors import ConfigError
 from tastemap.web.security.keys import KeyFile, Scope
 
+DIGEST = json.dumps(
+    {"keys": [{"id": "a", "name": "a", "scope": "read", "created": "", "sha256": "\u00e9" * 64}]}
+)
+
 
 @pytest.fixture
 def file(tmp_path: Path) -> KeyFile:
@@ -92,7 +96,9 @@ def test_without_its_last_key_a_server_is_closed_not_open(file: KeyFile) -> None
     assert running.find(token) is None
 
 
-@pytest.mark.parametrize("content", ["", "[]", '{"keys": [{}]}', '{"keys": [], "format": 2}'])
+@pytest.mark.parametrize(
+    "content", ["", "[]", '{"keys": [{}]}', DIGEST, '{"keys": [], "format": 2}']
+)
 def test_a_damaged_file_lets_nobody_in(
     file: KeyFile, content: str, caplog: pytest.LogCaptureFixture
 ) -> None:
