@@ -36,10 +36,10 @@ def address(tmp_path: Path) -> Iterator[tuple[str, int]]:
 def talk(address: tuple[str, int], *parts: bytes) -> bytes:
     """All that comes back until the server closes the connection."""
     with socket.create_connection(address, timeout=10) as asking:
+        found = b""
         try:
             for part in parts:
                 asking.sendall(part)
-            found = b""
             while more := asking.recv(65536):
                 found += more
         except (BrokenPipeError, ConnectionResetError):
