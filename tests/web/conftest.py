@@ -23,7 +23,7 @@ RECIPES = {
     "biases": tm.BiasesOnly(),
     "ease": tm.EASE(),
     "implicit-als": tm.ImplicitALS(factors=8, sweeps=3),
-    "popularity": tm.Popularity(),
+    "popularity": tm.Popularity(min_rating=4),
     "blend": tm.Blend(recipes=(tm.ItemKNN(), tm.ImplicitALS(factors=8, sweeps=3))),
 }
 

@@ -100,7 +100,8 @@ class Explainer:
             ]
         if isinstance(model, BlendModel):
             return self._blended(model, person, items, scores)
-        return own_ratings.of_count(self._ratings, items)
+        # Popularity: the number of ratings, or of those that are high enough.
+        return [Why(score=score, parts={"popularity": score}) for score in scores.tolist()]
 
     @cached_property
     def _centres(self) -> Centres:

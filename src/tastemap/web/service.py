@@ -121,7 +121,6 @@ class Service:
             who = person.folded
         elif person.code == UNKNOWN and isinstance(model, ListModel):
             who = FoldedHistory(model=model, items=person.items, values=person.values)
-        kept = scores.copy() if asked.why else scores
         one = ranking.Scored([person.id], rated, scores[None], np.array([fell_back]), who)
         found = ranking.recommendations(
             self.recommender, [one], asked.n, allowed=allowed, filtered=filtered, seen=asked.seen
@@ -142,7 +141,7 @@ class Service:
             for row, low, high in zip(rows, *_ends(sure), strict=True):
                 row.low, row.high = low, high
         if asked.why:
-            told = self._explainer.reasons(person, codes, kept[codes], fell_back, asked.why)
+            told = self._explainer.reasons(person, codes, scores[codes], fell_back, asked.why)
             for row, reasons in zip(rows, told, strict=True):
                 row.reasons = reasons
         return lists.Recommendations(
