@@ -13,6 +13,7 @@ from tastemap.data.ratings import Ratings
 from tastemap.data.splits import Split
 from tastemap.errors import ConfigError, DataError, NotFittedFor, UnknownItemError
 from tastemap.metrics.rating import rmse
+from tastemap.models.fold_in import predict_together
 from tastemap.recommender import Recommender
 from tests.conftest import interactions, make_ratings
 from tests.test_recommender import with_factors
@@ -280,3 +281,13 @@ def test_new_ratings_come_from_any_table_and_bring_users_and_items(
     assert found.explain(70, 4).made_from == "model"
     assert len(found.item_biases()) == 6
     assert model.with_ratings(make_ratings([(10, 2, 4.0)])).ratings.n_users == 6
+
+
+def test_users_predicted_together_are_as_alone(biased: Recommender) -> None:
+    users = [
+        biased.fold_in(dict.fromkeys(biased.ratings.item_ids.raws([n, n + 9]), value))
+        for n, value in enumerate((5.0, 1.0, 3.5))
+    ]
+    together = predict_together(users)
+    for one, scores in zip(users, together, strict=True):
+        np.testing.assert_allclose(scores, one.predict(), rtol=0, atol=1e-5)

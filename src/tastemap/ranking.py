@@ -165,6 +165,41 @@ def recommendations(
         best = one.best(n, allowed, seen=seen)
         rows += _rows(one, best)
         chances.append(_chances(by, one, best, near))
+    known = None if by.liking is None else np.concatenate([*chances, np.zeros(0, np.float32)])
+    return _listing(by, rows, remarks, filtered, n_seen, known)
+
+
+def one_listing(
+    by: Recommender,
+    one: Scored,
+    best: Codes,
+    *,
+    allowed: Mask,
+    filtered: dict[str, int],
+    seen: bool,
+) -> Recommendations:
+    """As `recommendations`, of one user whose best items are chosen already, without chances.
+
+    Args:
+        by: whose scores they are.
+        one: the user.
+        best: as `Scored.best` gives them, shape (1, n).
+        allowed: as `allowed_items` gives it.
+        filtered: the same.
+        seen: keep items that the user has rated.
+    """
+    n_seen = 0 if seen else int(allowed[one.rated[1]].sum())
+    return _listing(by, _rows(one, best), _fallen_back(by, one), filtered, n_seen, None)
+
+
+def _listing(
+    by: Recommender,
+    rows: list[Row],
+    remarks: list[str],
+    filtered: dict[str, int],
+    n_seen: int,
+    chances: Values | None,
+) -> Recommendations:
     scores = np.array([row[3] for row in rows], np.float32)
     ratings, rates = by.ratings, by.model.predicts == "ratings"
     low, high = ratings.scale if rates else (-np.inf, np.inf)
@@ -176,7 +211,7 @@ def recommendations(
         items=ratings.item_ids.raws([row[2] for row in rows]),
         titles=[ratings.catalog.title(row[2]) for row in rows],
         scores=np.clip(scores, low, high),
-        chances=None if by.liking is None else np.concatenate([*chances, np.zeros(0, np.float32)]),
+        chances=chances,
         liked_from=None if by.liking is None else by.liking.liked_from,
         filtered={**filtered, f"already {'rated' if ratings.explicit else 'taken'}": n_seen},
         remarks=(*remarks, *said),

@@ -137,8 +137,8 @@ def test_an_answer_is_remembered_until_the_user_says_something(serve: Serve) -> 
     client = serve()
     service = client.app.state.shelf.live  # type: ignore[attr-defined]
     asked: list[object] = []
-    recommend = service.recommend
-    service.recommend = lambda *given: asked.append(given) or recommend(*given)
+    recommend = service.recommend_many
+    service.recommend_many = lambda *given: asked.append(given) or recommend(*given)
     for _ in range(3):
         client.get("/users/4/recommendations?n=2")
     assert len(asked) == 1

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
-from typing import Any, TypeVar
 
 from starlette.requests import Request
 from starlette.responses import Response
@@ -12,13 +10,6 @@ from starlette.responses import Response
 from tastemap.web.operations import Operation, answer, body_of, encode, json_bytes, query_of
 from tastemap.web.schemas import lists
 from tastemap.web.service import Service
-
-_T = TypeVar("_T")
-
-
-async def work(service: Service, do: Callable[..., _T], *given: Any) -> _T:
-    """Do what takes long with a large model beside the event loop, and anything else in it."""
-    return await asyncio.to_thread(do, *given) if service.is_heavy else do(*given)
 
 
 async def recommendations(request: Request) -> Response:
@@ -34,7 +25,7 @@ async def recommendations(request: Request) -> Response:
     if body is None:
         asked = query_of(request, lists.ListOptions)
         person = service.people.person_who(user, said)
-        body = encode(await work(service, service.recommend, person, asked))
+        body = encode(await service.batches.recommend(person, asked))
         service.remember(user, question, said, body)
     return json_bytes(body)
 
@@ -47,9 +38,15 @@ async def recommendations_for_newcomer(request: Request) -> Response:
     if body is None:
         asked = await body_of(request, lists.NewcomerOptions)
         person = service.people.newcomer([(one.item, one.rating) for one in asked.ratings])
-        body = encode(await work(service, service.recommend, person, asked))
+        body = encode(await service.batches.recommend(person, _options(asked)))
         service.remember(None, question, None, body)
     return json_bytes(body)
+
+
+def _options(asked: lists.NewcomerOptions) -> lists.ListOptions:
+    """What the list is to hold, without whom it is for."""
+    given = {name: getattr(asked, name) for name in lists.ListOptions.__struct_fields__}
+    return lists.ListOptions(**given)
 
 
 async def predict(request: Request) -> Response:
