@@ -268,6 +268,44 @@ def test_hostile_text_stays_text(open_map: Open) -> None:
     page.wait_for_timeout(100)  # a dialog would fail the test when the page closes
 
 
+def test_the_card_of_a_chosen_item_links_to_its_page(open_map: Open) -> None:
+    page = open_map(options="{ href: (index) => `#item-${index}` }")
+    link = page.get_by_role("link", name="Open its page")
+    x, y = at(page, LONE)
+    page.mouse.move(x, y)
+    settle(page)
+    assert page.locator(".tm-card").is_visible()
+    assert link.is_hidden()
+    page.mouse.click(x, y)
+    page.mouse.move(x + 200, y)
+    centre = state(page)["centre"]
+    link.click()
+    assert page.evaluate("location.hash") == f"#item-{LONE}"
+    assert state(page)["centre"] == centre
+    page.locator(".tm-plot").focus()
+    page.keyboard.press("Tab")
+    page.evaluate("location.hash = ''")
+    page.keyboard.press("Enter")
+    assert page.evaluate("location.hash") == f"#item-{LONE}"
+
+
+def test_a_mark_glides_to_where_it_belongs(open_map: Open) -> None:
+    page = open_map()
+    assert state(page)["mark"] is None
+    far, lone = (page.evaluate(f"map.locate({item})") for item in (FAR, LONE))
+    page.evaluate("label => map.setMark({ label, at: { 1: 0, 3: 0 } })", HOSTILE)
+    assert state(page)["mark"] == pytest.approx(np.mean([far, lone], axis=0), abs=0.5)
+    first = page.evaluate(
+        "map.setMark({ label: 'You', at: { 1: 4.87, 3: 3.87 } }), map.state().mark"
+    )
+    assert lone[0] < first[0] < far[0] - 5
+    assert state(page)["mark"] == pytest.approx(far, abs=0.5)
+    page.evaluate("map.setAxes('2', '3')")
+    assert state(page)["mark"] is None
+    page.evaluate("map.setMark(null)")
+    assert state(page)["mark"] is None
+
+
 def test_hover_shows_the_card_and_click_opens(open_map: Open) -> None:
     page = open_map(options="{ onOpen: (index) => said.push(['open', index]) }")
     card = page.locator(".tm-card")
