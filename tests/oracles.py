@@ -37,6 +37,16 @@ def add_products(
     return out.ravel()
 
 
+def multiply_rows(left: Array, right: Array, first: int, last: int) -> Array:
+    """Rows ``first`` to ``last - 1`` of a product of matrices, shape (last - first, n_columns)."""
+    out = np.zeros((last - first, right.shape[1]))
+    for row in range(first, last):
+        for column in range(right.shape[1]):
+            for inner in range(left.shape[1]):
+                out[row - first, column] += float(left[row, inner]) * float(right[inner, column])
+    return out
+
+
 def normal_equations(ratings: Any, other: Any, prior: Any, row: int) -> tuple[Array, Array, float]:
     """A, b and α Σ w t² of one row."""
     k = other.factors.shape[1] - 1

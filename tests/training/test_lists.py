@@ -5,6 +5,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from scipy import sparse
 
 import tastemap as tm
 from tastemap.arrays import AnyArray
@@ -14,6 +15,8 @@ from tastemap.models.blend import ranks_of
 from tastemap.models.preference import PreferenceModel
 from tastemap.models.similarity import SimilarityModel
 from tastemap.training import ease, neighbours
+from tastemap.training.kernels_products import multiply_rows
+from tests import oracles
 from tests.conftest import make_ratings
 
 
@@ -285,3 +288,42 @@ def test_a_blend_keeps_its_recipes(small: Ratings, tmp_path: Path) -> None:
     recipe = tm.Blend(recipes=(tm.Popularity(min_rating=3), tm.RP3beta(beta=0.1)), weights=(1, 3))
     loaded = tm.load(recipe.fit(small).save(tmp_path / "blend"))
     assert loaded.recipe == recipe
+
+
+def _random_matrix(shape: tuple[int, int], seed: int) -> sparse.csr_array:
+    chance = np.random.default_rng(seed)
+    full = chance.normal(size=shape) * (chance.random(shape) < 0.3)
+    return sparse.csr_array(full.astype(np.float32))
+
+
+@pytest.mark.parametrize(("first", "last"), [(0, 9), (2, 5), (4, 4)])
+def test_rows_of_a_product_are_those_of_a_naive_twin(first: int, last: int) -> None:
+    left, right = _random_matrix((9, 14), 0), _random_matrix((14, 11), 1)
+    out = np.zeros((9, 11), np.float32)
+    parts = [*neighbours._parts(left), *neighbours._parts(right)]
+    multiply_rows(*parts, out, 0, first, last)
+    expected = oracles.multiply_rows(left.toarray(), right.toarray(), first, last)
+    np.testing.assert_allclose(out[first:last], expected, atol=1e-5)
+    assert not out[:first].any()
+    assert not out[last:].any()
+    moved = np.zeros((last - first, 11), np.float32)
+    multiply_rows(*parts, moved, first, first, last)
+    np.testing.assert_array_equal(moved, out[first:last])
+
+
+def test_neighbours_are_the_same_to_the_last_bit_on_any_number_of_threads(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(neighbours, "_CELLS_AT_ONCE", 40 * 90)  # several blocks of rows
+    x = _random_matrix((200, 90), 2)
+
+    def halve(products: AnyArray, _: slice) -> None:
+        products *= np.float32(0.5)
+
+    found = [neighbours.nearest(x.T.tocsr(), x, 7, halve, threads) for threads in (1, 2, 5)]
+    for one in found[1:]:
+        for name in ("start", "columns", "values"):
+            assert getattr(one, name).tobytes() == getattr(found[0], name).tobytes()
+    products = (x.T @ x).toarray() * np.float32(0.5)
+    np.fill_diagonal(products, 0)
+    np.testing.assert_allclose(whole(found[0])[3].max(), products[3].max(), rtol=1e-6)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from tastemap.arrays import Codes, Mask, Values, frozen
+from tastemap.arrays import Codes, Int64s, Mask, Values, frozen
 from tastemap.data.ratings import CompressedRows
 from tastemap.errors import require
 from tastemap.models.interactions import Interactions
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 _CELLS_AT_ONCE = 1 << 23
 """Entries held at a time while the largest are picked (32 MB)."""
+_BLOCKS_PER_THREAD = 8
 
 
 def as_matrix(taken: Interactions, n_items: int) -> sparse.csr_array:
@@ -38,30 +39,61 @@ def nearest(
     right: sparse.csr_array,
     n: int,
     adjust: Callable[[Values, slice], None],
+    threads: int | None = None,
 ) -> CompressedRows:
     """The largest entries of each row of a product of matrices, without its diagonal.
 
+    Rows are multiplied on every core; each is summed in one order, so that the result is the same
+    to the last bit on any number of threads.
+
     Args:
-        left: shape (n_items, n_users).
-        right: shape (n_users, n_items).
+        left: shape (n_items, n_users), float32.
+        right: shape (n_users, n_items), float32.
         n: how many of each row; those that are 0 are never kept.
         adjust: changes some rows of the product, shape (rows, n_items), in place before their
             entries are compared; it is also given which rows they are.
+        threads: None for every core.
+
+    Raises:
+        MissingExtraError: Numba is not installed.
     """
+    require("numba", "engine")
+    require("threadpoolctl", "engine")
+    # Imported here: reading a model folder must not load the compiler.
+    from tastemap.training.kernels_products import multiply_rows
+    from tastemap.training.schedule import Workers, compile_message, even_blocks
+
+    factors = [*_parts(left), *_parts(right)]
     n_items = right.shape[1]
     columns: list[Codes] = []
     kept: list[Values] = []
-    for part in blocks(n_items, max(1, _CELLS_AT_ONCE // n_items)):
-        block = (left[part] @ right).toarray()
-        adjust(block, part)
-        np.fill_diagonal(block[:, part], 0)
-        for row in block:
-            columns.append(largest(row, n))
-            kept.append(row[columns[-1]])
+    with Workers(threads) as workers, compile_message():
+        for part in blocks(n_items, max(1, _CELLS_AT_ONCE // n_items)):
+            block = np.zeros((part.stop - part.start, n_items), np.float32)
+
+            def work(first: int, last: int, block: Values = block, begin: int = part.start) -> None:
+                multiply_rows(*factors, block, begin, begin + first, begin + last)
+
+            # More blocks than threads: some rows take longer than others.
+            workers.each(work, even_blocks(len(block), _BLOCKS_PER_THREAD * workers.threads))
+            adjust(block, part)
+            np.fill_diagonal(block[:, part], 0)
+            for row in block:
+                columns.append(largest(row, n))
+                kept.append(row[columns[-1]])
     return CompressedRows(
         frozen(np.concatenate([[0], np.cumsum([len(one) for one in columns])]), np.int64),
         frozen(np.concatenate(columns), np.int32),
         frozen(np.concatenate(kept), np.float32),
+    )
+
+
+def _parts(matrix: sparse.csr_array) -> tuple[Int64s, Codes, Values]:
+    """Where rows begin, columns and values; read-only, or Numba would compile anew."""
+    return (
+        frozen(matrix.indptr, np.int64),
+        frozen(matrix.indices, np.int32),
+        frozen(matrix.data, np.float32),
     )
 
 
