@@ -103,7 +103,7 @@ class _RawRoute(Route):
             return Match.NONE, {}
         inside = {name: unquote(text) for name, text in found.groupdict().items()}
         allowed = not self.methods or scope["method"] in self.methods
-        given = {"endpoint": self.endpoint, "path_params": inside}
+        given = {"endpoint": self.endpoint, "path_params": inside, "route": self}
         return (Match.FULL if allowed else Match.PARTIAL), given
 
 
