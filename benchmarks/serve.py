@@ -86,10 +86,10 @@ local n = FIRST
 wrk.headers["Content-Type"] = "application/json"
 request = function()
   n = n + 1
-  local ratings = {}
+  local ratings, apart = {}, 37 + math.floor(n / 1000) %% 400
   for k = 1, 20 do
     ratings[k] = string.format('{"item":%%d,"rating":%%.1f}',
-      (n * 131 + k * 37) %% %(items)d + 1, (n + k) %% 10 / 2 + 0.5)
+      (n * 131 + k * apart) %% %(items)d + 1, (n + k) %% 10 / 2 + 0.5)
   end
   return wrk.format("POST", "/recommendations", nil,
     '{"ratings":[' .. table.concat(ratings, ",") .. ']%(more)s}')
@@ -131,7 +131,7 @@ def main() -> None:
         "load": [round(one, 1) for one in os.getloadavg()],
         "python": platform.python_version(),
         **{name: version(name) for name in ("fastapi", "uvicorn", "numpy")},
-        "command": " ".join(["python", "benchmarks/serve.py", *sys.argv[1:]]),
+        "command": f"python benchmarks/serve.py --rounds {given.rounds} --seconds {given.seconds}",
     }
     if given.only is None:
         write(Path(__file__).parent / "results" / "serve", about, results)
@@ -282,7 +282,7 @@ def load(
     server: Server, what: str, seconds: int, turn: int, connections: int = CONNECTIONS
 ) -> dict[str, float]:
     """Ask as fast as it answers: a path, or what a script says."""
-    script = what.replace("FIRST", str(turn * 100_003))
+    script = what.replace("FIRST", str(turn * 20_000))
     before = spent(server.process)
     with _wrk(server.port, script, seconds, connections) as asking:
         found = _parsed(asking.communicate()[0])
