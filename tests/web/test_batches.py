@@ -7,6 +7,7 @@ import pytest
 
 import tastemap as tm
 from tastemap.errors import NotFittedFor
+from tastemap.web.batches import MOST
 from tastemap.web.people import Person
 from tastemap.web.schemas.lists import ListOptions
 from tastemap.web.service import Service
@@ -48,7 +49,7 @@ def test_lists_made_together_are_those_made_alone(models: Path, name: str, heavy
     found = asyncio.run(ask())
     assert max(sizes) > 1
     assert sum(sizes) == len(found)
-    assert max(sizes) <= 8
+    assert max(sizes) <= MOST
     alone = [many([one], o)[0] for one in people for o in options]
     for one, other in zip(found, alone, strict=True):
         assert [row.item for row in one.items] == [row.item for row in other.items]

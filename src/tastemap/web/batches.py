@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from tastemap.web.people import Person
     from tastemap.web.service import Service
 
-_MOST = 8
+MOST = 16
 """Lists that are made together, at most: beyond, others would wait longer and little is gained."""
 
 _Asking = tuple["Person", ListOptions, "asyncio.Future[Recommendations]"]
@@ -57,8 +57,8 @@ class Batches:
         """Make the lists of those who ask the same as the first."""
         asked = self._waiting[0][1]
         same = [one for one in self._waiting if one[1] == asked]
-        self._waiting = same[_MOST:] + [one for one in self._waiting if one[1] != asked]
-        alike = [one for one in same[:_MOST] if not one[2].done()]  # the others went away
+        self._waiting = same[MOST:] + [one for one in self._waiting if one[1] != asked]
+        alike = [one for one in same[:MOST] if not one[2].done()]  # the others went away
         if not alike:
             return
         try:
