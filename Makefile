@@ -35,7 +35,7 @@ layers: $(STAMP)
 	$(BIN)/lint-imports
 
 unit: $(STAMP)
-	$(BIN)/python -m pytest --cov --cov-report=term
+	$(BIN)/python -m pytest --numprocesses=auto --dist=worksteal --cov --cov-report=term
 
 docs: $(STAMP)
 	$(BIN)/sphinx-build --fail-on-warning --keep-going docs docs/_build/html
