@@ -79,7 +79,7 @@ def test_errors_and_coverage_are_measured_by_date(
     assert undated.by_day is None
     assert found.mse < undated.mse - 0.01
     assert f"bayesian: {n_by_day:,} rows by what the user was like that day" in str(found)
-    assert dated.evaluation == tm.evaluate(dated, valid, k=None, level=None)
+    assert dated.evaluation == tm.evaluate(dated, valid, k=None)
     assert tm.evaluate(biased, valid).by_day is None
     covered = tm.coverage(dated, valid)
     assert covered.by_day == n_by_day
