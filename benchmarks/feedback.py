@@ -231,7 +231,7 @@ def main() -> None:
     lines = [
         "# Feedback",
         "",
-        f"{today}, {machine()}, shared with others (load {load:.1f} before, "
+        f"{today}, {machine()} (load {load:.1f} before, "
         f"{os.getloadavg()[0]:.1f} after), python {platform.python_version()}, {versions}, SQLite "
         f"{sqlite3.sqlite_version}. `python benchmarks/feedback.py`: runs of {seconds:g} seconds "
         f"in turn, medians of {given.rounds} (and the best rate). Each rating is on disk before "
