@@ -1,7 +1,7 @@
 """Candidates for lists out of very many items, from an index instead of all scores.
 
 A list of the best items by p · q + c needs every item's score; with a million items that is 30 ms
-of reading memory. An index of the vectors (q, c) finds nearly all of the best in a millisecond
+of reading memory. An index of the vectors (q, c) finds nearly all of the best in a few milliseconds
 (Malkov & Yashunin 2018, "Efficient and robust approximate nearest neighbor search using
 hierarchical navigable small world graphs"). It is made once, lies beside the model folder and is
 shared by all processes; how many of the best it finds is measured when it is made. The scores of
