@@ -359,6 +359,35 @@ def test_kernels_work_where_no_cache_can_be_written(tmp_path: Path) -> None:
     assert done.returncode == 0, done.stderr
 
 
+def test_a_process_that_compiles_and_one_that_loads_what_it_compiled_get_the_same_bits(
+    tmp_path: Path,
+) -> None:
+    program = (
+        "import hashlib\n"
+        "import tastemap as tm\n"
+        "from tastemap.data.synthetic import synthetic_ratings\n"
+        "ratings = synthetic_ratings(80, 60, 2000, seed=1).ratings\n"
+        "few = dict(factors=6, sweeps=4, burn_in=2, draws=2, calibration=0)\n"
+        "for recipe in (tm.BiasedMF(solver='als', factors=6), tm.BayesianMF(**few),\n"
+        "               tm.BayesianMF(likelihood='ordinal', **few)):\n"
+        "    factors = recipe.fit(ratings).model.item_vectors()\n"
+        "    print(hashlib.sha256(factors.tobytes()).hexdigest())\n"
+    )
+    environment = {
+        **os.environ, "PYTHONPATH": str(SOURCE.parents[2]), "NUMBA_CACHE_DIR": str(tmp_path),
+    }  # fmt: skip
+    compiling, loading = (
+        subprocess.run(
+            [sys.executable, "-c", program],
+            capture_output=True, text=True, env=environment, check=True, timeout=300,
+        ).stdout
+        for _ in range(2)
+    )  # fmt: skip
+    assert list(tmp_path.rglob("*.nbc"))
+    assert len(set(compiling.split())) == 3
+    assert loading == compiling
+
+
 def test_making_a_recipe_loads_no_compiler() -> None:
     program = (
         "import sys\n"

@@ -19,11 +19,20 @@ FAST = frozenset({"contract", "reassoc", "nsz", "arcp"})
 """Fast arithmetic, except that NaN and infinity keep their meaning: a failed pivot must show."""
 
 
-def kernel(function=None, *, fastmath: Any = False):
-    """Compile a function when it is first called, and keep the result on disk where that works."""
+def kernel(function=None, *, fastmath: Any = False, part: bool = False):
+    """Compile a function when it is first called, and keep the result on disk where that works.
+
+    Args:
+        function: what to compile; None: return a decorator.
+        fastmath: liberties that the compiler may take with arithmetic.
+        part: whether it becomes a part of the kernels that call it. Otherwise a process that
+            compiles calls the function as compiled by itself, and one that loads from the disk
+            as compiled with its caller: other roundings, and other draws of a Gibbs chain.
+    """
     if function is None:
-        return lambda one: kernel(one, fastmath=fastmath)
+        return lambda one: kernel(one, fastmath=fastmath, part=part)
     options: Any = {"nogil": True, "error_model": "numpy", "fastmath": fastmath and set(fastmath)}
+    options["forceinline"] = part
     try:
         return numba.njit(cache=True, **options)(function)
     except RuntimeError:  # no folder can be written: compile in every process

@@ -52,7 +52,7 @@ LINE = 16
 """Numbers in a line of the cache."""
 
 
-@_kernel
+@_kernel(part=True)
 def add_products(out, left, right, begin, end, first, limit):
     """Add a product of 4 vectors by 4 to a triangle: out[i, j] += Σ_m left[m, i] right[m, j].
 
@@ -81,7 +81,7 @@ def add_products(out, left, right, begin, end, first, limit):
             four[3 * STRIDE + j] += c30 * y0 + c31 * y1 + c32 * y2 + c33 * y3
 
 
-@_kernel
+@_kernel(part=True)
 def normal_equations(ratings, other, prior, row, triangle, block, spread):
     """Write the triangle of A, b and α Σ w t² of one row (see the head of this file).
 
@@ -143,7 +143,7 @@ def normal_equations(ratings, other, prior, row, triangle, block, spread):
     triangle[at + target] *= noise
 
 
-@_kernel
+@_kernel(part=True)
 def factorise(triangle, bias, panel, negative):
     """Replace A by its Cholesky factor L, the target's row by L⁻¹ b, four columns at a time.
 
@@ -194,7 +194,7 @@ def factorise(triangle, bias, panel, negative):
     triangle[last + 1] -= triangle[last] * triangle[last]
 
 
-@_kernel
+@_kernel(part=True)
 def inverse_diagonal(triangle, bias, inverse, negative, out):
     """Write the diagonal of A⁻¹ = L⁻ᵀ L⁻¹: the squares of the columns of L⁻¹, summed.
 
@@ -226,7 +226,7 @@ def inverse_diagonal(triangle, bias, inverse, negative, out):
             add_products(inverse, negative, four, i + 4, bias + 4, 0, ((i + 11) >> 3) << 3)
 
 
-@_kernel
+@_kernel(part=True)
 def back_substitute(triangle, bias, normals, row, x, out):
     """Write the solution of Lᵀ x = L⁻¹ b + e into a row of ``out``.
 
@@ -251,7 +251,7 @@ def back_substitute(triangle, bias, normals, row, x, out):
         out[row, i] = x[i if i < k else bias]
 
 
-@_kernel
+@_kernel(part=True)
 def solve_short_row(ratings, other, prior, row, z, gram, target, solved):
     """Solve for the unknowns of a row of few ratings, in the space of its ratings.
 

@@ -19,7 +19,7 @@ _ROOT_HALF = math.sqrt(0.5)
 _DENSITY = 1 / math.sqrt(2 * math.pi)
 
 
-@kernel
+@kernel(part=True)
 def inverse_normal(p):
     """Where the standard normal distribution function is ``p``, for 0 < p <= 1/2.
 
