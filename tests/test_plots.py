@@ -107,6 +107,8 @@ def searched() -> Tuning:
         importance={},
         chosen_on="fold 1 of 5",
         stopped="all 4 trials were made",
+        seconds=4.0,
+        budget=None,
     )
 
 

@@ -17,6 +17,7 @@ import pytest
 import tastemap as tm
 from tastemap.data.ratings import Ratings
 from tastemap.errors import ConfigError, DataError, MissingExtraError, TrainingError
+from tastemap.evaluation import budget
 from tastemap.evaluation import evaluate as evaluation
 from tastemap.evaluation.tuning import Measure, Tuning, TuningStep
 from tastemap.models.bias import BiasModel
@@ -54,14 +55,17 @@ class Made(Recipe):
         bad: how far predictions are off.
         luck: with it, item biases are drawn by setting and seed: nothing is better than another.
         breaks: raises this.
+        takes: seconds, of the clock that tests turn.
     """
 
     name: ClassVar[str] = "made"
     ran: ClassVar[list[tuple[float, int]]] = []
+    now: ClassVar[float] = 0.0
 
     bad: float = 0.0
     luck: int | None = None
     breaks: str = ""
+    takes: float = 0.0
 
     def _train(
         self,
@@ -72,6 +76,7 @@ class Made(Recipe):
         on_epoch: OnEpoch | None,
         checkpoint: Path | None,
     ) -> tuple[BiasModel, TrainingHistory]:
+        Made.now += self.takes
         if self.breaks == "memory":
             raise MemoryError
         if self.breaks == "extra":
@@ -271,17 +276,85 @@ def test_a_file_that_cannot_keep_a_search_is_refused(ratings: Ratings, tmp_path:
 # What ends a search, and what fails in it
 
 
-def test_seconds_end_a_search(ratings: Ratings) -> None:
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Time stands still but for what `Made` takes."""
+    monkeypatch.setattr(Made, "now", 0.0)
+    monkeypatch.setattr(budget, "perf_counter", lambda: Made.now)
+
+
+BAD = {"bad": [0.1 * number for number in range(1, 10)]}
+
+
+@pytest.mark.usefixtures("clock")
+def test_what_would_not_end_in_time_is_not_begun(ratings: Ratings) -> None:
     told: list[TuningStep] = []
-    found = tune_biases(ratings, budget=1.5, on_trial=told.append)
-    assert found.stopped == "the budget of 1.5 s is used up"
-    assert len(found.trials) == len(told) > 1
-    shares = [step.share for step in told]
-    assert shares == sorted(shares)
-    assert shares[-1] == 1
+    found = tm.tune(Made(bad=5, takes=10), ratings, BAD, budget=60, on_trial=told.append)
+    # After three, 30 s are left: 12.5 s for a fourth, and 22.5 s for one part of the check, do
+    # not fit. The check has 20 s a part: a second one does not fit either.
+    assert len(found.trials) == len(told) == 3
+    assert found.stopped == "the budget of 60 s has no time for another trial"
+    assert found.check is not None
+    assert len(found.check.parts) == 1
+    assert found.seconds == Made.now == 50
+    assert not any("than the budget" in note for note in found.notes)
+    assert [step.share for step in told] == [10 / 25, 20 / 25, 1]
     assert {step.of for step in told} == {None}
-    # As given, and one other: even where there is no time at all.
-    assert len(tune_biases(ratings, budget=1e-9).trials) == 2
+
+
+@pytest.mark.usefixtures("clock")
+def test_a_check_has_a_third_of_the_seconds_or_all_its_parts(ratings: Ratings) -> None:
+    found = tm.tune(Made(bad=5, takes=1), ratings, {"bad": (0.1, 1.0)}, budget=60)
+    assert found.check is not None
+    assert len(found.check.parts) == 4
+    # 9 s are kept for four parts, 1.25 s for a trial: the last is begun at 49 s.
+    assert len(found.trials) == 50
+    assert found.seconds == 50 + 2 * 4
+    alone = tm.tune(
+        Made(bad=5, takes=1), next(iter(tm.split.k_fold(ratings))), {"bad": (0.1, 1.0)}, budget=60
+    )
+    assert len(alone.trials) == 59  # there is nothing to check it on
+
+
+@pytest.mark.usefixtures("clock")
+@pytest.mark.parametrize(("takes", "over"), [(40, None), (100, "it took 100.0 s, 40.0 s more")])
+def test_the_first_trial_is_always_made(ratings: Ratings, takes: float, over: str | None) -> None:
+    found = tm.tune(Made(takes=takes), ratings, BAD, budget=60)
+    assert len(found.trials) == 1
+    assert found.seconds == takes
+    more = takes + 2 * 1.25 * takes
+    assert found.verdict == (
+        "nothing but the recipe as given was tried: another trial and its check may take "
+        f"{more:.0f} s more"
+    )
+    said = [note for note in found.notes if "more than the budget of 60 s" in note]
+    assert said == ([f"{over} than the budget of 60 s"] if over else [])
+    assert found.to_dict()["budget"] == 60
+
+
+@pytest.mark.usefixtures("clock")
+def test_a_check_that_would_not_end_in_time_is_not_begun(ratings: Ratings) -> None:
+    slow = {"bad": [0.1], "takes": [50.0]}
+    found = tm.tune(Made(bad=5, takes=1), ratings, slow, budget=60)
+    assert found.best == Made(bad=0.1, takes=50)
+    assert found.check is None
+    assert found.seconds == 51
+    assert found.verdict == (
+        "not compared with the recipe as given: that takes about 51 s, more than was left of "
+        "the budget"
+    )
+
+
+@pytest.mark.usefixtures("clock")
+def test_what_earlier_trials_took_counts_when_a_search_is_gone_on_with(
+    ratings: Ratings, tmp_path: Path
+) -> None:
+    run = partial(tm.tune, Made(bad=5, takes=10), ratings, BAD, storage=tmp_path / "search.db")
+    run(trials=2)
+    later = run(budget=40)
+    assert len(later.trials) == 3
+    assert later.seconds == 30  # one trial, and one part of the check
+    assert later.stopped == "the budget of 40 s has no time for another trial, 2 of them before"
 
 
 def test_a_setting_that_cannot_be_fitted_is_a_failed_trial(ratings: Ratings) -> None:

@@ -68,7 +68,9 @@ def tune(
     relevant_from: RelevantFrom = None,
     budget: Annotated[
         float | None,
-        typer.Option(help="Seconds to take, about; 60 if --trials is not given either."),
+        typer.Option(
+            help="Seconds to take, the check included; 60 if --trials is not given either."
+        ),
     ] = None,
     trials: Annotated[int | None, typer.Option(min=1, help="How many settings to try.")] = None,
     split: Splitting = HowToSplit.RANDOM,

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import time
 from dataclasses import dataclass, replace
 from itertools import product
 from typing import TYPE_CHECKING, Any
@@ -11,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from tastemap.data.splits import Split
 from tastemap.errors import ConfigError, MissingExtraError, TastemapError, TrainingError
 from tastemap.evaluation import evaluate as evaluation
+from tastemap.evaluation.budget import Budget
 from tastemap.evaluation.evaluate import Measured
 from tastemap.evaluation.spaces import Choices, Dimension, Range
 from tastemap.evaluation.studies import RANDOM_TRIALS, TOLD, as_drawn, distribution, stored
@@ -22,8 +22,6 @@ from tastemap.training.recipe import Recipe
 if TYPE_CHECKING:
     import optuna
 
-CHECKING = 1 / 3
-"""Share of the seconds that is kept for the check, at most; at least one part is always checked."""
 FOLDS = 5
 """Parts the ratings are divided into: one to choose settings on, the others to check them."""
 RUNGS = (1 / 8, 1 / 4, 1 / 2)
@@ -90,6 +88,14 @@ class Task:
 class Search:
     """One search: what has been tried, and what is tried next.
 
+    Args:
+        task: what is searched.
+        study: where it is kept.
+        budget: the seconds it may take, the check included.
+        parts: of the ratings that the best can be checked on.
+        of: trials it ends after; None: the budget ends it.
+        on_trial: called after each.
+
     Attributes:
         trials: that have ended, in the order they were tried.
         interrupted: whether Ctrl-C ended it.
@@ -99,13 +105,14 @@ class Search:
         self,
         task: Task,
         study: optuna.Study,
-        budget: float | None,
+        budget: Budget,
+        parts: int,
         of: int | None,
         on_trial: OnTrial | None,
     ) -> None:
         self._task = task
         self._study = study
-        self._budget = budget
+        self._budget, self._parts = budget, parts
         self._share = 0.0
         self._of = of
         self._on_trial = on_trial
@@ -119,36 +126,23 @@ class Search:
         finished = [one for one in self.trials if one.value is not None]
         return min(finished, key=lambda one: sign * (one.value or 0.0), default=None)
 
-    @property
-    def _seconds(self) -> float:
-        """How long may be searched: as long as more is left than the check will take."""
-        if self._budget is None:
-            return math.inf
-        best = self.best
-        if best is None or best is self.trials[0]:
-            return self._budget  # there would be nothing to check
-        both = best.seconds + self.trials[0].seconds
-        return self._budget - min(CHECKING * self._budget, (FOLDS - 1) * both)
-
     def run(self) -> str:
-        """Try settings until the budget is used up; gives the reason why it ended."""
-        started = time.perf_counter()
+        """Try settings until the budget has no time for another; gives the reason why it ended."""
         before = f", {len(self.trials)} of them before" if self.trials else ""
         try:
             while True:
-                seconds = time.perf_counter() - started
                 if self._of is not None and len(self.trials) >= self._of:
                     return f"all {self._of} trials were made{before}"
-                # The recipe as given is always tried, and something else.
-                if seconds >= self._seconds and len(self.trials) > 1:
-                    return f"the budget of {self._budget:g} s is used up{before}"
+                if self._budget.spent > self._budget.latest(self.trials, self._parts):
+                    seconds = f"{self._budget.seconds:g} s"
+                    return f"the budget of {seconds} has no time for another trial{before}"
                 if len(self.trials) >= MOST_FAILURES and self.best is None:
                     return "nothing could be fitted"
                 asked = self._ask()
                 if asked is None:
                     return f"every setting of the space was tried{before}"
                 self._try(*asked)
-                self._tell(time.perf_counter() - started)
+                self._tell()
         except KeyboardInterrupt:
             self.interrupted = True
             return "interrupted"
@@ -193,7 +187,7 @@ class Search:
 
         task, state = self._task, optuna.trial.TrialState
         inside = bool(trial.params)
-        started = time.perf_counter()
+        started = self._budget.spent
         value, said, ended = None, "", "finished"
         try:
             recipe = replace(task.recipe, **settings)
@@ -211,7 +205,7 @@ class Search:
         told: dict[str, Any] = {
             "state": ended,
             "value": value,
-            "seconds": time.perf_counter() - started,
+            "seconds": self._budget.spent - started,
             "said": said,
         }
         trial.set_user_attr(TOLD, told)
@@ -223,10 +217,11 @@ class Search:
             self._study.tell(trial, state=state.PRUNED if pruned else state.FAIL)
         self.trials.append(Trial(number=len(self.trials), settings=settings, **told))
 
-    def _tell(self, seconds: float) -> None:
+    def _tell(self) -> None:
         if self._on_trial is None:
             return
-        shares = [self._share, min(1.0, seconds / self._seconds)]
+        spent, latest = self._budget.spent, self._budget.latest(self.trials, self._parts)
+        shares = [self._share, 1.0 if spent >= latest else spent / latest]
         if self._of is not None:
             shares.append(min(1.0, len(self.trials) / self._of))
         self._share = max(shares)

@@ -11,7 +11,6 @@ import hashlib
 import math
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
-from itertools import islice
 from pathlib import Path
 
 import numpy as np
@@ -22,9 +21,10 @@ from tastemap.data.ratings import Ratings
 from tastemap.data.splits import Split
 from tastemap.errors import ConfigError, DataError, TrainingError, require
 from tastemap.evaluation import bootstrap, studies
+from tastemap.evaluation.budget import Budget, expected
 from tastemap.evaluation.compare import Difference
 from tastemap.evaluation.evaluate import Measured
-from tastemap.evaluation.search import CHECKING, FOLDS, Search, Task
+from tastemap.evaluation.search import FOLDS, Search, Task
 from tastemap.evaluation.spaces import Space, default_space, dimensions
 from tastemap.evaluation.tuning import Check, Measure, OnTrial, Trial, Tuning
 from tastemap.training.recipe import Recipe
@@ -69,8 +69,10 @@ def tune(
         space: what is varied, by name: a range ``(low, high)``, a range ``(low, high, "log")`` of
             which factors count, or a list of choices. None: what is worth it
             (`tastemap.evaluation.spaces`).
-        budget: seconds to take, about; a trial that has begun is not cut off. None: 60 without
-            ``trials``, no limit with.
+        budget: seconds to take, the check included. No trial is begun, and no part of the check,
+            that would not end in time if it takes as long as those before. The first trial is
+            always made, and nothing that has begun is cut off: the result says when it took
+            longer after all. None: 60 without ``trials``, no limit with.
         trials: how many settings to try, those that ``storage`` has of this search included. With
             it and without ``budget`` the same seed gives the same result.
         measure: one of `tastemap.evaluate` by name, such as ``"mae"``, ``"ndcg@20"`` or ``"auc"``;
@@ -105,7 +107,10 @@ def tune(
         raise ConfigError(f"budget must be seconds above 0, got {budget}")
     if seed < 0:
         raise ConfigError(f"seed must not be negative, got {seed}")
-    first, others, fingerprint = _divided(ratings, seed)
+    if budget is None and trials is None:
+        budget = BUDGET
+    allowed = Budget(budget)
+    first, others, parts, fingerprint = _divided(ratings, seed)
     task = Task(
         recipe=recipe,
         split=first,
@@ -114,9 +119,8 @@ def tune(
         relevant_from=relevant_from,
         seed=seed,
     )
-    budget = BUDGET if budget is None and trials is None else budget
     with studies.opened(task, storage, name or recipe.name, fingerprint) as study:
-        search = Search(task, study, budget, trials, on_trial)
+        search = Search(task, study, allowed, parts, trials, on_trial)
         stopped = search.run()
         best = search.best
         if best is None and search.interrupted:
@@ -131,7 +135,7 @@ def tune(
         check, unchecked = None, "interrupted: the best was not compared with the recipe as given"
         if not interrupted:
             try:
-                check, unchecked = _check(task, search.trials[0], best, others, budget)
+                check, unchecked = _check(task, search.trials, best, others, allowed)
             except KeyboardInterrupt:
                 interrupted = True
         return Tuning(
@@ -145,6 +149,8 @@ def tune(
             importance=studies.importance(task, search.trials),
             chosen_on=first.description,
             stopped=stopped,
+            seconds=allowed.spent,
+            budget=budget,
             unchecked=unchecked,
             interrupted=interrupted,
         )
@@ -152,13 +158,13 @@ def tune(
 
 def _divided(
     ratings: Ratings | Iterable[Split], seed: int
-) -> tuple[Split, Iterator[Split], dict[str, str]]:
-    """The split settings are chosen on, those they are checked on, and what names them."""
+) -> tuple[Split, Iterator[Split], int, dict[str, str]]:
+    """The split settings are chosen on, those they are checked on, how many, what names them."""
     if isinstance(ratings, Ratings):
         if len(ratings) < FOLDS:
             raise DataError(f"{len(ratings)} ratings cannot be divided into {FOLDS} parts")
         folds = splits.k_fold(ratings, FOLDS, seed)
-        return next(folds), folds, {"ratings": ratings.fingerprint}
+        return next(folds), folds, FOLDS - 1, {"ratings": ratings.fingerprint}
     given = [ratings] if isinstance(ratings, Split) else list(ratings)
     if not given:
         raise DataError("there are no splits to choose settings on")
@@ -166,24 +172,33 @@ def _divided(
     for split in given:
         for part in (split.train, split.valid, split.known):
             sums.update(part.fingerprint.encode() if part is not None else b"-")
-    return given[0], iter(given[1:]), {"ratings": sums.hexdigest()}
+    return given[0], iter(given[1:]), len(given) - 1, {"ratings": sums.hexdigest()}
 
 
 def _check(
-    task: Task, first: Trial, best: Trial, others: Iterator[Split], budget: float | None
+    task: Task, trials: list[Trial], best: Trial, others: Iterator[Split], budget: Budget
 ) -> tuple[Check | None, str]:
     """Compare the best with the recipe as given on ratings that had no part in the choice."""
+    first = trials[0]
+    if len(trials) == 1 and budget.spent > budget.latest(trials, 1):
+        more = math.ceil(first.seconds + 2 * expected(trials))
+        return None, (
+            "nothing but the recipe as given was tried: another trial and its check may take "
+            f"{more:,} s more"
+        )
     if best is first:
         return None, "nothing that was tried is better than the recipe as given: keep it"
     if first.value is None:
         return None, f"the recipe as given could not be fitted: {first.said}"
-    if budget is not None:
-        one = max(first.seconds + best.seconds, 1e-3)
-        others = islice(others, max(1, int(CHECKING * budget / one)))
+    part, late = first.seconds + best.seconds, "there are no other ratings to do so on"
     runs: list[tuple[Measured, Measured]] = []
     parts: list[str] = []
     try:
         for split in others:
+            began = budget.spent
+            if began + part > budget.seconds:
+                late = f"that takes about {math.ceil(part):,} s, more than was left of the budget"
+                break
             seed = task.seed + 1 + len(runs)
             given, tuned = (
                 task.measured(replace(task.recipe, **one.settings), split, seed)
@@ -191,10 +206,11 @@ def _check(
             )
             runs.append((given, tuned))
             parts.append(split.description)
+            part = budget.spent - began
     except (TrainingError, MemoryError) as error:
         return None, f"the best could not be compared with the recipe as given: {error}"
     if not runs:
-        return None, "not compared with the recipe as given: there are no other ratings to do so on"
+        return None, f"not compared with the recipe as given: {late}"
     return Check(
         measure=task.measure,
         parts=tuple(parts),

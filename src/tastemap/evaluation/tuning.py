@@ -206,6 +206,8 @@ class Tuning(Table):
             were too few trials to tell.
         chosen_on: how the ratings were kept back that settings were chosen on.
         stopped: why the search ended.
+        seconds: that it took, with the check.
+        budget: seconds it was to take; None where the number of trials ended it.
         unchecked: why there is no check; empty if there is one.
         interrupted: whether Ctrl-C ended the search or the check.
     """
@@ -220,6 +222,8 @@ class Tuning(Table):
     importance: Mapping[str, float]
     chosen_on: str
     stopped: str
+    seconds: float
+    budget: float | None
     unchecked: str = ""
     interrupted: bool = False
 
@@ -269,7 +273,7 @@ class Tuning(Table):
 
     @property
     def notes(self) -> list[str]:
-        """The best settings, the verdict, what matters, what failed, and how it was done."""
+        """Best settings, verdict, what matters, what failed, how it was done, a budget passed."""
         first, best = self.trials[0], self.trials[self.best_trial]
         notes = [f"best: {_written(self.best)}"]
         if first.value is not None and best.value is not None and best is not first:
@@ -287,6 +291,9 @@ class Tuning(Table):
             notes.append(f"{len(failed)} failed; the last of them: {failed[-1].said}")
         if len(self.trials) > _SHOWN:
             notes.append(f"the best {_SHOWN} of {len(self.trials)} trials are shown")
+        if self.budget is not None and self.seconds > self.budget:
+            over = f"{self.seconds - self.budget:.1f} s more than the budget of {self.budget:g} s"
+            notes.append(f"it took {self.seconds:.1f} s, {over}")
         return [*notes, f"chosen on: {self.chosen_on}; {self.stopped}"]
 
     def to_dict(self) -> dict[str, Any]:
@@ -310,6 +317,8 @@ class Tuning(Table):
             "importance": dict(self.importance),
             "chosen_on": self.chosen_on,
             "stopped": self.stopped,
+            "seconds": self.seconds,
+            "budget": self.budget,
         }
 
     def _ordered(self) -> list[Trial]:
