@@ -91,6 +91,57 @@ def test_somebody_new_has_the_chances_of_a_user_with_their_ratings(
     )
 
 
+@pytest.fixture(scope="module")
+def bayesian(split: Split) -> Recommender:
+    """One that knows how sure it is, and what users were like from day to day."""
+    recipe = tm.BayesianMF(days=True, factors=4, sweeps=20, burn_in=4, draws=4)
+    return recipe.fit(split.train).with_liking()
+
+
+def test_predictions_show_the_chances_of_lists(bayesian: Recommender) -> None:
+    user = bayesian.ratings.user_ids.raw(3)
+    listed = bayesian.recommend(user, 20)
+    found = bayesian.predict(user, listed.items, interval=0.8)
+    assert found.chances is not None
+    np.testing.assert_array_equal(found.chances, listed.chances)
+    assert list(found.columns())[-2:] == ["chance_liked", "made_from"]
+    assert "chance_liked: to be rated 4 or higher, once rated" in found.notes
+    # Of somebody new as well.
+    some = dict(zip(listed.items[:5], (5, 4.5, 2, 3, 5), strict=True))
+    listed = bayesian.recommend(ratings=some)
+    np.testing.assert_array_equal(
+        bayesian.predict(bayesian.fold_in(some), listed.items).chances, listed.chances
+    )
+
+
+def test_a_chance_is_of_the_day_that_is_asked_for(bayesian: Recommender) -> None:
+    train, liking = bayesian.ratings, bayesian.liking
+    assert train.times is not None
+    assert liking is not None
+    users, items, times = train.users[:50], train.items[:50], train.times[:50]
+    for user, item, time in zip(users[::10], items[::10], times[::10].tolist(), strict=True):
+        ids = train.user_ids.raw(user), train.item_ids.raw(item)
+        found = bayesian.predict(*ids, at=time, interval=0.8)
+        assert found.interval is not None
+        assert found.chances is not None
+        above = (float(found.pairs.unclipped[0]) - 4) / float(found.interval.deviation[0])
+        constant, weight = liking.weights
+        expected = 1 / (1 + np.exp(-(constant + weight * above)))
+        assert float(found.chances[0]) == pytest.approx(expected, rel=1e-4)
+        usual = bayesian.predict(*ids).chances
+        assert usual is not None
+        assert found.chances[0] != usual[0]
+
+
+def test_a_prediction_that_fell_back_has_no_chance(bayesian: Recommender) -> None:
+    ids = bayesian.ratings.item_ids
+    found = bayesian.predict(bayesian.ratings.user_ids.raw(0), [ids.raw(0), 987_654])
+    unknown = bayesian.predict(987_654, ids.raw(0))
+    assert found.chances is not None
+    assert unknown.chances is not None
+    assert np.isnan([*found.chances, *unknown.chances]).tolist() == [False, True, True]
+
+
 def test_nearness_is_the_rank_among_what_is_not_rated() -> None:
     scores = np.array([[3, 1, 2, 5], [0, 0, 0, 0], [1, 1, 0, 9]], np.float32)
     rated = np.array([0, 2]), np.array([3, 0], np.int32)
@@ -138,6 +189,8 @@ def test_another_rating_can_be_the_lowest_like(knn: Recommender, split: Split) -
 def test_without_it_lists_have_no_chances(split: Split) -> None:
     model = tm.Popularity().fit(split.train)
     assert "chance_liked" not in model.recommend(model.ratings.user_ids.raw(0)).columns()
+    biases = tm.BiasesOnly().fit(split.train)
+    assert "chance_liked" not in biases.predict(biases.ratings.user_ids.raw(0)).columns()
     with pytest.raises(NotFittedFor, match="has not learnt what users like"):
         model.liking_codes(np.zeros(1, np.int32), np.zeros(1, np.int32))
 

@@ -26,8 +26,9 @@ from tastemap.models.fold_in import FoldedHistory, FoldedUser
 from tastemap.models.liking import Liking
 from tastemap.models.posterior import PosteriorModel
 from tastemap.models.protocol import SCORES_AT_ONCE, blocks
-from tastemap.predicting import newcomer_bias
 from tastemap.randomness import stream
+from tastemap.results import MODEL, PairPredictions
+from tastemap.training.baselines import newcomer_bias
 
 if TYPE_CHECKING:
     from tastemap.recommender import Recommender
@@ -79,6 +80,28 @@ def liking_codes(by: Recommender, users: Codes, items: Codes) -> Values:
     return chances
 
 
+def pair_chances(
+    by: Recommender,
+    users: Codes | FoldedUser,
+    items: Codes,
+    pairs: PairPredictions,
+    times: Int64s | None = None,
+) -> Values | None:
+    """Chance of liking of predicted pairs, shape (n,); None unless the model has learnt it.
+
+    NaN where the prediction is not the model's own. The chance is that of the rating predicted:
+    on a given day, of the user as they were then.
+    """
+    if by.liking is None:
+        return None
+    own = pairs.source == MODEL
+    who = users if isinstance(users, FoldedUser) else users[own]
+    then = None if times is None else times[own]
+    chances = np.full(len(items), np.nan, np.float32)
+    chances[own] = row_chances(by, by.liking, who, items[own], pairs.unclipped[own], None, then)
+    return chances
+
+
 def row_chances(
     by: Recommender,
     liking: Liking,
@@ -86,8 +109,9 @@ def row_chances(
     items: Codes,
     scores: Values,
     near: Values | None,
+    times: Int64s | None = None,
 ) -> Values:
-    """Chance of liking of pairs in lists, shape (n,).
+    """Chance of liking of pairs that have a score, shape (n,).
 
     Args:
         by: the recommender.
@@ -96,18 +120,19 @@ def row_chances(
         items: item code of each pair, shape (n,).
         scores: unclipped score of each pair, shape (n,).
         near: of a model of scores, the `nearness` of each pair, shape (n,).
+        times: that the scores are of, shape (n,); None: of no day.
     """
     expected, deviations = scores, np.ones(len(items), np.float32)
     if isinstance(users, FoldedHistory):
         everybody = by.fallback.predict_pairs(np.full(len(items), UNKNOWN), items)
-        expected = everybody + newcomer_bias(by, users.items, users.values)
+        expected = everybody + newcomer_bias(by.fallback, users.items, users.values)
     elif isinstance(users, FoldedUser):
         if isinstance(by.model, PosteriorModel):
             deviations = by.model.newcomer_deviation(users, items)
     elif by.model.predicts == "scores":
         expected = by.fallback.predict_pairs(users, items)
     else:
-        deviations = _deviations(by, users, items)
+        deviations = _deviations(by, users, items, times)
     return liking.chances(_inputs(expected, liking.liked_from, deviations, near))
 
 
@@ -167,8 +192,8 @@ def _inputs(
     return np.column_stack([above] if near is None else [above, near]).astype(np.float64)
 
 
-def _deviations(by: Recommender, users: Codes, items: Codes) -> Values:
+def _deviations(by: Recommender, users: Codes, items: Codes, times: Int64s | None = None) -> Values:
     """Standard deviation of a rating of each pair, shape (n,); 1 where it is not known."""
     if not isinstance(by.model, PosteriorModel):
         return np.ones(len(items), np.float32)
-    return by.model.posterior_pairs(users, items).rating_deviation
+    return by.model.posterior_pairs(users, items, times).rating_deviation

@@ -11,6 +11,7 @@ from tastemap.arrays import AnyArray, Codes, Int64s, Mask, Values
 from tastemap.data.moments import Moment, seconds_of
 from tastemap.data.vocabulary import UNKNOWN
 from tastemap.errors import ConfigError, NotFittedFor
+from tastemap.liking import pair_chances
 from tastemap.models.fold_in import FoldedHistory, FoldedUser
 from tastemap.models.posterior import PosteriorModel
 from tastemap.results import (
@@ -22,7 +23,7 @@ from tastemap.results import (
     PairPredictions,
     Prediction,
 )
-from tastemap.training.baselines import BiasesOnly
+from tastemap.training.baselines import newcomer_bias
 
 if TYPE_CHECKING:
     from tastemap.recommender import Recommender
@@ -55,17 +56,18 @@ def predict(
         moment = seconds_of(at)
         times = np.full(len(users), moment)
     sure = None
+    who: Codes | FoldedUser
     if isinstance(user, FoldedUser):
         check_own(to, user)
-        users = [NEW] * len(items)
+        users, who = [NEW] * len(items), user
         pairs = predict_newcomer(to, user, item_codes, times)
         if interval is not None:
             sure = newcomer_interval(to, user, item_codes, pairs, interval)
     else:
-        user_codes = np.array([ratings.user_ids.code_or_unknown(one) for one in users], np.int32)
-        pairs = predict_codes(to, user_codes, item_codes, times)
+        who = np.array([ratings.user_ids.code_or_unknown(one) for one in users], np.int32)
+        pairs = predict_codes(to, who, item_codes, times)
         if interval is not None:
-            sure = interval_codes(to, user_codes, item_codes, pairs, interval, times)
+            sure = interval_codes(to, who, item_codes, pairs, interval, times)
     title, raw = to.catalog.title, ratings.item_ids.raw
     asked = list(zip(items, item_codes, strict=True))
     return Prediction(
@@ -76,6 +78,8 @@ def predict(
         scale=ratings.scale,
         interval=sure,
         at=moment,
+        chances=pair_chances(to, who, item_codes, pairs, times),
+        liked_from=None if to.liking is None else to.liking.liked_from,
     )
 
 
@@ -121,18 +125,11 @@ def predict_newcomer(
     known = (items >= 0) & (to.ratings.item_counts[items] > 0)
     own = USER_BIAS if len(user.items) else GLOBAL_MEAN
     source = np.where(known, MODEL, own).astype(np.uint8)
-    bias = newcomer_bias(to, user.items, user.values)
+    bias = newcomer_bias(to.fallback, user.items, user.values)
     unclipped = np.full(len(items), to.fallback.mean + bias, np.float32)
     unclipped[known] = user.predict()[items[known]]
     no_day = None if times is None else np.zeros(len(items), np.bool_)
     return _clipped(to, unclipped, source, no_day)
-
-
-def newcomer_bias(to: Recommender, items: Codes, values: Values) -> float:
-    """The bias that the fallback would have of somebody with these ratings."""
-    # Σ (r - μ - c) / (n + damping)
-    rest = values - to.fallback.predict_pairs(np.full(len(items), UNKNOWN), items)
-    return float(rest.sum()) / (len(rest) + BiasesOnly().user_damping)
 
 
 def _clipped(

@@ -248,7 +248,7 @@ class Recommender:
         return ranking.recommend_codes(self, users, n, seen=seen)
 
     def with_liking(self, liked_from: float | None = None) -> Recommender:
-        """The same with a calibrated chance of liking beside each score of `recommend`.
+        """The same with a calibrated chance of liking beside what `recommend` and `predict` give.
 
         A fifth of the training ratings is held out, the recipe fitted to the rest, and the chance
         learnt of how high the held-out ratings are (`tastemap.models.liking`): it costs about one

@@ -71,6 +71,10 @@ class Prediction(Table):
         scale: smallest and largest rating.
         interval: how sure the predictions are; None unless asked for.
         at: when the ratings are given, in seconds since 1970 UTC; None unless asked for.
+        chances: chance of each item to be liked by the user if they rate it, shape (n,), NaN where
+            the prediction is not the model's own; None unless it learnt so
+            (`Recommender.with_liking`).
+        liked_from: the lowest rating that is a like.
     """
 
     users: Sequence[Any]
@@ -80,6 +84,8 @@ class Prediction(Table):
     scale: tuple[float, float]
     interval: Interval | None = None
     at: int | None = None
+    chances: Values | None = None
+    liked_from: float | None = None
 
     @property
     def values(self) -> Values:
@@ -97,7 +103,7 @@ class Prediction(Table):
         return float(self.values[0])
 
     def columns(self) -> dict[str, Any]:
-        """User, item, title, prediction, its interval if asked for, and what it was made from."""
+        """User, item, title, prediction, interval if asked for, chance of liking, and source."""
         columns: dict[str, Any] = {
             "user": self.users,
             "item": self.items,
@@ -110,11 +116,13 @@ class Prediction(Table):
                 "low": self.interval.low,
                 "high": self.interval.high,
             }
+        if self.chances is not None:
+            columns["chance_liked"] = self.chances
         return {**columns, "made_from": self.sources}
 
     @property
     def notes(self) -> list[str]:
-        """Date, level of the interval, how many predictions fell back, how many were clipped."""
+        """Date, level of the interval, what a like is, how many fell back, how many were cut."""
         notes = []
         if self.at is not None and self.pairs.by_day is not None:
             n, n_by_day = len(self.values), int(self.pairs.by_day.sum())
@@ -126,6 +134,8 @@ class Prediction(Table):
             )
         if self.interval is not None:
             notes.append(f"low to high holds the rating in {self.interval.level:.0%} of cases")
+        if self.liked_from is not None:
+            notes.append(_liked(self.liked_from))
         counts = np.bincount(self.pairs.source, minlength=len(SOURCES))
         fell_back = [f"{counts[k]:,} from the {SOURCES[k]}" for k in range(1, 4) if counts[k]]
         if fell_back:
@@ -180,7 +190,7 @@ class Recommendations(Table):
         left_out = [f"{count:,} {reason}" for reason, count in self.filtered.items() if count]
         lines = ["left out: " + ", ".join(left_out)] if left_out else []
         if self.liked_from is not None:
-            lines.append(f"chance_liked: to be rated {self.liked_from:g} or higher, once rated")
+            lines.append(_liked(self.liked_from))
         return lines + list(self.remarks)
 
 
@@ -229,3 +239,7 @@ class Questions(Table):
     def columns(self) -> dict[str, Any]:
         """Item, title, and the chance that somebody knows it."""
         return {"item": self.items, "title": self.titles, "chance_known": self.chances}
+
+
+def _liked(liked_from: float) -> str:
+    return f"chance_liked: to be rated {liked_from:g} or higher, once rated"

@@ -96,6 +96,11 @@ def test_what_is_to_be_liked_is_counted_for_models_fitted_with_liking(
     assert all(0 < row["chance_liked"] < 1 for row in shown["rows"])
     text = answer("fit", ratings, "--model", "item-knn", "--liking", "--out", folder)
     assert "Brier score" in text
+    answer("fit", ratings, "--model", "biases", "--liking", "--out", tmp_path / "biases")
+    asked = ("predict", tmp_path / "biases", "--user", 1, "--item", 1, "--item", 987_654, "--json")
+    own, fallen_back = json.loads(answer(*asked))["rows"]
+    assert 0 < own["chance_liked"] < 1
+    assert fallen_back["chance_liked"] is None
 
 
 def test_interactions_say_nothing_of_liking(csv_files: Path, tmp_path: Path) -> None:

@@ -45,6 +45,25 @@ def test_chances_of_liking_stand_beside_the_scores(
     assert {one.get("chance_liked") for one in without} == {None}
 
 
+def test_chances_of_liking_stand_beside_predictions(
+    client: TestClient, movielens: Ratings, tmp_path: Path
+) -> None:
+    model = tm.BiasedMF(solver="als", factors=2, sweeps=2).fit(movielens).with_liking()
+    model.save(tmp_path / "liked")
+    served = create_app(Settings(root=tmp_path, model="liked"))
+    pairs = {"pairs": [{"user": 4, "item": 1}, {"user": 4, "item": 987_654}]}
+    with TestClient(served, base_url="http://localhost") as asking:
+        own, fallen_back = asking.post("/predict", json=pairs).json()["predictions"]
+        asking.post("/ratings", json={"user": 4, "item": 1, "rating": 0.5})
+        folded = asking.post("/predict", json=pairs).json()["predictions"][0]
+    expected = model.predict(4, 1).chances
+    assert expected is not None
+    assert own["chance_liked"] == pytest.approx(float(expected[0]))
+    assert "chance_liked" not in fallen_back
+    assert folded["chance_liked"] < own["chance_liked"]
+    assert "chance_liked" not in client.post("/predict", json=pairs).json()["predictions"][0]
+
+
 @pytest.mark.parametrize(
     ("path", "status", "said"),
     [

@@ -12,8 +12,9 @@ from typing import ClassVar, Self
 
 import numpy as np
 
-from tastemap.arrays import Codes, Float64s, Int64s
+from tastemap.arrays import Codes, Float64s, Int64s, Values
 from tastemap.data.ratings import Ratings
+from tastemap.data.vocabulary import UNKNOWN
 from tastemap.errors import ConfigError
 from tastemap.models.bias import BiasModel
 from tastemap.models.protocol import blocks
@@ -162,3 +163,16 @@ def _of(bias: Float64s, codes: Codes, part: slice) -> Float64s:
 def _divided(total: Float64s, weight: Float64s) -> Float64s:
     """0 where there is nothing to divide by."""
     return np.divide(total, weight, out=np.zeros(len(total)), where=weight > 0)
+
+
+def newcomer_bias(of: BiasModel, items: Codes, values: Values) -> float:
+    """The user bias that a model of biases would have of somebody with these ratings.
+
+    Args:
+        of: the model.
+        items: item code of each rating, shape (n,).
+        values: the ratings, shape (n,).
+    """
+    # Σ (r - μ - c) / (n + damping)
+    rest = values - of.predict_pairs(np.full(len(items), UNKNOWN), items)
+    return float(rest.sum()) / (len(rest) + BiasesOnly().user_damping)

@@ -12,12 +12,13 @@ from tastemap import predicting, ranking
 from tastemap.arrays import Codes, Mask, Values
 from tastemap.data.vocabulary import UNKNOWN
 from tastemap.errors import DataError, NotFittedFor
+from tastemap.liking import pair_chances
 from tastemap.models import fold_in
 from tastemap.models.factors import FactorModel
 from tastemap.models.fold_in import FoldedHistory, FoldedUser
 from tastemap.models.protocol import ListModel
 from tastemap.recommender import Recommender
-from tastemap.results import SOURCES, Interval, PairPredictions, Recommendations
+from tastemap.results import MODEL, SOURCES, Interval, PairPredictions, Recommendations
 from tastemap.web.batches import Batches
 from tastemap.web.nearest import Nearest, user_vector
 from tastemap.web.people import People, Person
@@ -239,8 +240,13 @@ class Service:
         if sure is not None:
             for row, low, high in zip(rows, *_ends(sure), strict=True):
                 row.low, row.high = low, high
+        own = np.flatnonzero(pairs.source == MODEL)
+        who = person.folded or np.full(len(codes), person.code, np.int32)
+        chances = pair_chances(self.recommender, who, codes, pairs)
+        if chances is not None:
+            for at in own.tolist():
+                rows[at].chance_liked = float(chances[at])
         if why is not None:
-            own = np.flatnonzero(pairs.source == 0)
             told = self._explainer.reasons(person, codes[own], pairs.unclipped[own], False, why)
             for at, reasons in zip(own.tolist(), told, strict=True):
                 rows[at].reasons = reasons

@@ -176,6 +176,8 @@ class Predicted(Struct, kw_only=True, omit_defaults=True):
             ``"global mean"``.
         low: lower end of the interval, if asked for and known.
         high: upper end.
+        chance_liked: chance that the user likes the item if they rate it; only where the model
+            learnt it and made the prediction.
         reasons: why it is what it is, if asked for.
     """
 
@@ -186,6 +188,7 @@ class Predicted(Struct, kw_only=True, omit_defaults=True):
     made_from: str
     low: float | None = None
     high: float | None = None
+    chance_liked: float | None = None
     reasons: Reasons | None = None
 
 
