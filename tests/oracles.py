@@ -47,6 +47,23 @@ def multiply_rows(left: Array, right: Array, first: int, last: int) -> Array:
     return out
 
 
+def best_unseen(
+    scores: Array, users: Array, start: Array, columns: Array, left_out: Array, n: int
+) -> Array:
+    """Columns of the ``n`` largest scores of each row, best first, -1 where there are no more."""
+    best = np.full((len(scores), n), -1)
+    for row, user in enumerate(users):
+        seen = set(columns[start[user] : start[user + 1]].tolist()) if user >= 0 else set()
+        allowed = [
+            column
+            for column, score in enumerate(scores[row].tolist())
+            if score > -np.inf and column not in seen and column not in left_out
+        ]
+        chosen = sorted(allowed, key=lambda column: (-scores[row, column], column))[:n]
+        best[row, : len(chosen)] = chosen
+    return best
+
+
 def normal_equations(ratings: Any, other: Any, prior: Any, row: int) -> tuple[Array, Array, float]:
     """A, b and α Σ w t² of one row."""
     k = other.factors.shape[1] - 1

@@ -106,7 +106,11 @@ def test_clipping_is_told(model: Recommender) -> None:
     assert f"{n} outside the scale, shown as 1 or 5" in str(everything)
 
 
-def test_lists_in_codes_are_those_in_ids(model: Recommender) -> None:
+@pytest.mark.parametrize("many", [1, 1 << 24])  # chosen by compiled code, and by NumPy
+def test_lists_in_codes_are_those_in_ids(
+    model: Recommender, many: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("tastemap.ranking._MANY", many)
     everyone = np.arange(model.ratings.n_users, dtype=np.int32)
     for seen in (False, True):
         items, scores = model.recommend_codes(everyone, 3, seen=seen)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
@@ -21,6 +22,9 @@ from tastemap.results import Recommendations, SimilarItems
 
 if TYPE_CHECKING:
     from tastemap.recommender import Recommender
+
+_MANY = 1 << 24
+"""Scores beyond which lists are chosen by compiled code: to load it takes longer than to choose."""
 
 Row = tuple[Any, int, int, float]
 """Whom or what the list is for, rank, item code, score."""
@@ -106,6 +110,9 @@ def recommend_codes(by: Recommender, users: Codes, n: int, *, seen: bool) -> tup
     """See `Recommender.recommend_codes`."""
     n = min(n, by.ratings.n_items)
     items, values = np.empty((len(users), n), np.int32), np.empty((len(users), n), np.float32)
+    if n and len(users) * by.ratings.n_items >= _MANY and find_spec("numba"):
+        _choose_on_every_core(by, users, items, values, seen=seen)
+        return items, values
     allowed, first = by.ratings.item_counts > 0, 0
     for one in scored(by, users.tolist(), users):
         part = slice(first, first + len(one.users))
@@ -114,6 +121,29 @@ def recommend_codes(by: Recommender, users: Codes, n: int, *, seen: bool) -> tup
         first = part.stop
     values[items < 0] = np.nan
     return items, values
+
+
+def _choose_on_every_core(
+    by: Recommender, users: Codes, items: Codes, values: Values, *, seen: bool
+) -> None:
+    """Write the lists of many users, as those of a few are made."""
+    from tastemap.training.kernels_lists import best_unseen
+    from tastemap.training.schedule import Workers
+
+    rated = by.ratings.by_user
+    left_out = np.flatnonzero(by.ratings.item_counts == 0)
+
+    def choose(first: int, last: int) -> None:
+        part = slice(first, last)
+        scores, _ = score_codes(by, users[part])
+        whose = np.full(last - first, UNKNOWN, np.int32) if seen else users[part]
+        best_unseen(scores, whose, rated.start, rated.columns, left_out, items[part], values[part])
+
+    # A quarter of what is held at once elsewhere: each thread holds as much.
+    parts = blocks(len(users), max(1, SCORES_AT_ONCE // 4 // by.ratings.n_items))
+    with Workers() as workers:
+        workers.each(choose, [(part.start, part.stop) for part in parts])
+    values[items < 0] = np.nan
 
 
 def score_codes(by: Recommender, users: Codes) -> tuple[Values, Mask]:

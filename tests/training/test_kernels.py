@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 pytest.importorskip("numba")
 
-from tastemap.training import kernels, kernels_passes, solver_settings
+from tastemap.training import kernels, kernels_lists, kernels_passes, solver_settings
 from tastemap.training.kernels import STRIDE
 from tastemap.training.rows import Other, Prior, RowRatings, Solved
 from tests import oracles
@@ -50,7 +50,7 @@ def compiled(path: Path) -> set[str]:
 
 def test_every_kernel_is_in_a_file_of_kernels_and_has_a_twin(twins: set[str]) -> None:
     sources = sorted(SOURCE.parent.glob("kernels*.py"))
-    assert len(sources) == 4
+    assert len(sources) == 5
     assert len(compiled(SOURCE)) >= 8
     for path in SOURCE.parents[1].rglob("*.py"):
         text = path.read_text(encoding="utf-8")
@@ -337,6 +337,29 @@ def test_a_failed_pivot_spoils_its_row_only(k: int) -> None:
         if len(array):
             assert np.all(np.isnan(array[1]))
             assert np.all(np.isfinite(array[[0, 2]]))
+
+
+@relaxed
+@given(
+    st.integers(0, 2**32 - 1), st.integers(0, 4), st.integers(1, 600), st.integers(1, 30),
+    st.sampled_from([3, 1000]),
+)  # fmt: skip
+def test_the_best_unseen(seed: int, rows: int, width: int, n: int, different: int) -> None:
+    rng = np.random.default_rng(seed)
+    scores = rng.integers(0, different, (rows, width)).astype(F)  # with many equal ones
+    scores[rng.random(scores.shape) < 0.1] = np.nan
+    scores[rng.random(scores.shape) < 0.1] = -np.inf
+    users = rng.integers(-1, 5, rows).astype(np.int32)
+    start = np.concatenate([[0], np.cumsum(rng.integers(0, width, 5))]).astype(np.int64)
+    columns = rng.integers(0, width, start[-1]).astype(np.int32)
+    left_out = rng.integers(0, width, rng.integers(0, 3))
+    expected = oracles.best_unseen(scores, users, start, columns, left_out, n)
+    items, values = np.empty((rows, n), np.int32), np.empty((rows, n), F)
+    kernels_lists.best_unseen(scores, users, start, columns, left_out, items, values)
+    np.testing.assert_array_equal(items, expected)
+    there = items >= 0
+    np.testing.assert_array_equal(values[there], scores[np.nonzero(there)[0], items[there]])
+    assert np.all(values[~there] == -np.inf)
 
 
 def test_kernels_work_where_no_cache_can_be_written(tmp_path: Path) -> None:
