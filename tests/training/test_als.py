@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from importlib.resources import files
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -174,23 +175,57 @@ def test_nonnegative_factors_are_not_negative(
 
 
 def test_patience_keeps_the_best_sweep(ratings: Ratings) -> None:
-    valid = random_ratings(200, seed=5)
-    settings = AlsSettings(factors=8, regularization=0.001, sweeps=50, tolerance=0, patience=3)
+    held = random_ratings(200, seed=5)
+    settings = AlsSettings(factors=8, regularization=0.001, sweeps=50, tolerance=0)
     heard: list[Epoch] = []
-    model, history = fit_als(ratings, valid, settings, on_epoch=heard.append)
+    model, history = fit_als(ratings, settings=settings, held=held, on_epoch=heard.append)
     assert tuple(heard) == history.epochs
-    errors = [epoch.validation_mse for epoch in history.epochs]
+    errors = [epoch.holdout_mse for epoch in history.epochs]
     assert history.stopped == "early"
     assert history.best_epoch == int(np.argmin(errors)) + 1
     assert len(errors) == history.best_epoch + 3
-    best = mse(valid.values, model.predict_pairs(valid.users, valid.items))
+    best = mse(held.values, model.predict_pairs(held.users, held.items))
     assert best == pytest.approx(min(one for one in errors if one is not None), rel=1e-5)
 
 
-def test_without_patience_nothing_is_learnt_from_validation(ratings: Ratings) -> None:
+def test_nothing_is_learnt_from_validation(ratings: Ratings) -> None:
     one, _ = fit_als(ratings, settings=AlsSettings(factors=3))
     other, _ = fit_als(ratings, random_ratings(200, seed=5), AlsSettings(factors=3))
     same(one, other, rtol=0, atol=0)
+
+
+OVERFITTING: Any = {"solver": "als", "factors": 8, "regularization": 0.01, "tolerance": 0}
+
+
+def test_held_out_training_ratings_say_how_long_to_fit(ratings: Ratings) -> None:
+    valid = random_ratings(200, seed=5)
+    recipe = tm.BiasedMF(stopping="holdout", sweeps=50, holdout=0.2, patience=2, **OVERFITTING)
+    heard: list[Epoch] = []
+    fitted = recipe.fit(ratings, valid, on_epoch=heard.append)
+    history = fitted.history
+    assert tuple(heard) == (*history.search, *history.epochs)
+    errors = [epoch.holdout_mse for epoch in history.search]
+    best = int(np.argmin(errors)) + 1
+    assert len(errors) == best + 2 < 50
+    assert {epoch.phase for epoch in history.search} == {"search"}
+    assert history.stopped == "early"
+    assert (len(history.epochs), history.best_epoch) == (best, None)
+    assert all(epoch.holdout_mse is None and epoch.validation_mse for epoch in history.epochs)
+    same(fitted.model, tm.BiasedMF(sweeps=best, **OVERFITTING).fit(ratings).model, rtol=0, atol=0)
+
+
+def test_what_was_fitted_on_the_rest_is_kept_without_a_refit(ratings: Ratings) -> None:
+    recipe = tm.BiasedMF(stopping="holdout", refit=False, **OVERFITTING)
+    history = recipe.fit(ratings, random_ratings(200, seed=5)).history
+    errors = [epoch.holdout_mse for epoch in history.epochs]
+    assert history.best_epoch == int(np.argmin(errors)) + 1
+    assert not history.search
+    assert all(epoch.validation_mse for epoch in history.epochs)
+
+
+def test_one_rating_cannot_be_held_out(ratings: Ratings) -> None:
+    history = tm.BiasedMF(stopping="holdout", **OVERFITTING).fit(ratings.take([3])).history
+    assert not history.search
 
 
 def test_same_ratings_everywhere_are_no_trouble(ratings: Ratings) -> None:
@@ -265,6 +300,12 @@ def test_the_recipe_refuses_settings_of_the_other_solver() -> None:
         tm.BiasedMF(solver="als", l2=3.0)
     with pytest.raises(ConfigError, match="sweeps is not a setting of solver='adam'"):
         tm.BiasedMF(sweeps=3)
+    with pytest.raises(ConfigError, match="patience is not a setting of solver='als'"):
+        tm.BiasedMF(solver="als", patience=2)
+    with pytest.raises(ConfigError, match="stopping must be 'objective' or 'holdout', got 'early'"):
+        tm.BiasedMF(solver="als", stopping="early")  # type: ignore[arg-type]
+    with pytest.raises(ConfigError, match="holdout must be a number above 0 and below 1, got 0"):
+        tm.BiasedMF(solver="als", stopping="holdout", holdout=0)
     with pytest.raises(ConfigError, match="solver must be 'adam' or 'als', got 'sgd'"):
         tm.BiasedMF(solver="sgd")  # type: ignore[arg-type]
 

@@ -25,7 +25,7 @@ section 3.1), or 1 for plain regularization.
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -33,8 +33,10 @@ from tastemap.arrays import Factors, Float64s, Values
 from tastemap.data.ratings import Ratings
 from tastemap.metrics.rating import mse
 from tastemap.models.factors import FactorModel
+from tastemap.randomness import stream
 from tastemap.training import kernels
 from tastemap.training.history import Epoch, OnEpoch, TrainingHistory
+from tastemap.training.holdout import hold_out
 from tastemap.training.rows import (
     GroupedRows,
     Other,
@@ -66,6 +68,7 @@ def fit_als(
     valid: Ratings | None = None,
     settings: AlsSettings | None = None,
     *,
+    held: Ratings | None = None,
     seed: int = 0,
     on_epoch: OnEpoch | None = None,
 ) -> tuple[FactorModel, TrainingHistory]:
@@ -75,6 +78,8 @@ def fit_als(
         train: the ratings, at least one.
         valid: ratings to measure each sweep on, over the same vocabularies.
         settings: how; None for the defaults.
+        held: ratings that say when to stop, and which sweep's factors to keep; None: the
+            objective alone says when.
         seed: of the directions in which factors are sought first.
         on_epoch: called after each sweep.
 
@@ -89,7 +94,43 @@ def fit_als(
     settings = settings or AlsSettings()
     with Workers(settings.threads) as workers, compile_message():
         state = _State.begin(train, settings, seed, workers)
-        return _sweeps(state, valid, on_epoch)
+        return _sweeps(state, valid, held, on_epoch)
+
+
+def fit_held_out(
+    train: Ratings,
+    valid: Ratings | None,
+    settings: AlsSettings,
+    *,
+    holdout: float,
+    refit: bool,
+    seed: int,
+    on_epoch: OnEpoch | None,
+) -> tuple[FactorModel, TrainingHistory]:
+    """As `fit_als`, for as many sweeps as are best on training ratings that are held out.
+
+    Args:
+        train: as of `fit_als`, and so the others.
+        valid: to measure each sweep on.
+        settings: how.
+        holdout: share of the training ratings that are held out.
+        refit: fit anew on all for so many sweeps; otherwise what was fitted on the rest is kept.
+        seed: of the directions, and of what is held out.
+        on_epoch: called after each sweep.
+
+    Returns:
+        As `fit_als`; after a refit, the search's learning curve stands in ``history.search``.
+    """
+    if len(train) < 2:  # it can only be trained on
+        return fit_als(train, valid, settings, seed=seed, on_epoch=on_epoch)
+    rest, held = hold_out(train, holdout, stream(seed, "als/holdout"))
+    model, found = fit_als(rest, valid, settings, held=held, seed=seed, on_epoch=on_epoch)
+    if not refit or found.best_epoch is None:
+        return model, found
+    again = replace(settings, sweeps=found.best_epoch, tolerance=0)
+    model, fitted = fit_als(train, valid, again, seed=seed, on_epoch=on_epoch)
+    stopped = "early" if found.best_epoch < settings.sweeps else "finished"
+    return model, replace(fitted, search=found.epochs, stopped=stopped)
 
 
 @dataclass(eq=False, kw_only=True)
@@ -250,7 +291,7 @@ def _squares(x: Factors) -> Float64s:
 
 
 def _sweeps(
-    state: _State, valid: Ratings | None, on_epoch: OnEpoch | None
+    state: _State, valid: Ratings | None, held: Ratings | None, on_epoch: OnEpoch | None
 ) -> tuple[FactorModel, TrainingHistory]:
     settings = state.settings
     epochs: list[Epoch] = []
@@ -260,26 +301,22 @@ def _sweeps(
     for number in range(1, settings.sweeps + 1):
         started = time.perf_counter()
         state.sweep()
-        error = None
-        if valid is not None and len(valid):
-            sides = state.users.x, state.items.x
-            found = predict(
-                valid.users, valid.items, *sides, mean=state.train.mean, on=state.workers
-            )
-            error = mse(valid.values, found)
+        error = _error(state, held)
         epochs.append(
             Epoch(
                 number=number,
                 of=settings.sweeps,
                 learning_rate=1.0,
                 training_loss=state.error / len(state.train),
-                validation_mse=error,
+                validation_mse=_error(state, valid),
                 seconds=time.perf_counter() - started,
+                holdout_mse=error,
+                phase="fit" if held is None else "search",
             )
         )
         if on_epoch is not None:
             on_epoch(epochs[-1])
-        if settings.patience is not None and error is not None:
+        if error is not None:
             if best is None or error < best[0]:
                 best = error, number, state.model()
             elif number - best[1] >= settings.patience:
@@ -295,3 +332,11 @@ def _sweeps(
         history = TrainingHistory(epochs=tuple(epochs), best_epoch=best[1], stopped=stopped)
         return best[2], history
     return state.model(), TrainingHistory(epochs=tuple(epochs), stopped=stopped)
+
+
+def _error(state: _State, ratings: Ratings | None) -> float | None:
+    if ratings is None or not len(ratings):
+        return None
+    sides = state.users.x, state.items.x
+    mean, on = state.train.mean, state.workers
+    return mse(ratings.values, predict(ratings.users, ratings.items, *sides, mean=mean, on=on))

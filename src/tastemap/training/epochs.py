@@ -25,6 +25,7 @@ from tastemap.randomness import stream
 from tastemap.training import checkpoint as checkpoints
 from tastemap.training import gradient
 from tastemap.training.history import Epoch, OnEpoch, TrainingHistory
+from tastemap.training.holdout import hold_out
 
 if TYPE_CHECKING:
     from tastemap.training.gradient_recipes import GradientRecipe
@@ -103,9 +104,8 @@ class Training:
         self._batch_size = min(recipe.batch_size, len(train))
         self._capacity = -(-len(train) // self._batch_size)
         # One rating can only be trained on.
-        held = min(len(train) - 1, max(1, round(recipe.holdout * len(train))))
-        self._n_held = held if recipe.holdout > 0 else 0
-        self._progress = _Progress(phase="search" if self._n_held else "fit")
+        self._holds_out = recipe.holdout > 0 and len(train) > 1
+        self._progress = _Progress(phase="search" if self._holds_out else "fit")
         self._state: gradient.State | None = None
 
     def run(self) -> tuple[Model, TrainingHistory]:
@@ -132,9 +132,8 @@ class Training:
         return model, self._history(progress, interrupted=interrupted)
 
     def _search(self) -> None:
-        order = stream(self._seed, "adam/holdout").permutation(len(self._train))
-        held = self._train.take(np.sort(order[: self._n_held]))
-        rest = self._train.take(np.sort(order[self._n_held :]))
+        chance = stream(self._seed, "adam/holdout")
+        rest, held = hold_out(self._train, self._recipe.holdout, chance)
         for number in range(len(self._progress.epochs) + 1, len(self._learning_rates) + 1):
             if number > self._progress.kept_epoch + self._recipe.patience and number > 1:
                 break
@@ -148,7 +147,7 @@ class Training:
             self._progress = replace(progress, phase="fit", search=progress.epochs, epochs=())
 
     def _fit(self) -> None:
-        n_epochs = self._progress.kept_epoch if self._n_held else len(self._learning_rates)
+        n_epochs = self._progress.kept_epoch if self._holds_out else len(self._learning_rates)
         for number in range(len(self._progress.epochs) + 1, n_epochs + 1):
             self._epoch(number, n_epochs, self._train, None)
         state = self._state
@@ -239,7 +238,7 @@ class Training:
             _log.warning("interrupted: the weights of epoch %d are kept", progress.kept_epoch)
         else:
             stopped = "early" if progress.kept_epoch < planned else "finished"
-        searched = bool(from_search) or (self._n_held > 0 and not self._recipe.refit)
+        searched = bool(from_search) or (self._holds_out and not self._recipe.refit)
         return TrainingHistory(
             epochs=epochs,
             best_epoch=progress.kept_epoch if searched else None,

@@ -221,6 +221,9 @@ class BiasedMF(GradientRecipe):
         nonnegative: of ALS: keep factors at 0 or above.
         sweeps: of ALS: at most so many times both sides are solved.
         tolerance: of ALS: stop when two sweeps in a row change the error by less than this part.
+        stopping: of ALS: ``"objective"``, as ``tolerance`` says; or ``"holdout"``: as well when the
+            error on training ratings held out no longer falls, as with Adam (``holdout``,
+            ``patience``, ``refit``).
 
     See `GradientRecipe` for ``factors``, which both solvers have, and the settings of Adam.
     """
@@ -233,13 +236,20 @@ class BiasedMF(GradientRecipe):
     nonnegative: bool = False
     sweeps: int = 30
     tolerance: float = 1e-3
+    stopping: Literal["objective", "holdout"] = "objective"
 
     def __post_init__(self) -> None:
         GradientRecipe.__post_init__(self)
         if self.solver not in ("adam", "als"):
             raise ConfigError(f"solver must be 'adam' or 'als', got {self.solver!r}")
-        als = ("regularization", "weighted", "nonnegative", "sweeps", "tolerance")
-        adam = {field.name for field in fields(GradientRecipe)} - {"factors"}
+        if self.stopping not in ("objective", "holdout"):
+            raise ConfigError(f"stopping must be 'objective' or 'holdout', got {self.stopping!r}")
+        held = self.stopping == "holdout"
+        if held:
+            number("holdout", self.holdout, above=0, below=1)
+        als = ("regularization", "weighted", "nonnegative", "sweeps", "tolerance", "stopping")
+        both = {"factors"} | ({"holdout", "patience", "refit"} if held else set())
+        adam = {field.name for field in fields(GradientRecipe)} - both
         for field in fields(self):
             foreign = field.name in (adam if self.solver == "als" else als)
             if foreign and getattr(self, field.name) != field.default:
@@ -254,6 +264,7 @@ class BiasedMF(GradientRecipe):
             nonnegative=self.nonnegative,
             sweeps=self.sweeps,
             tolerance=self.tolerance,
+            patience=self.patience,
         )
 
     def _train(
@@ -273,9 +284,15 @@ class BiasedMF(GradientRecipe):
             raise ConfigError("solver='als' takes seconds and keeps no checkpoints")
         require("numba", "engine")
         require("threadpoolctl", "engine")
-        from tastemap.training.als import fit_als
+        from tastemap.training.als import fit_als, fit_held_out
 
-        return fit_als(train, valid, self._als_settings(), seed=seed, on_epoch=on_epoch)
+        settings = self._als_settings()
+        if self.stopping == "holdout":
+            share, refit = self.holdout, self.refit
+            return fit_held_out(
+                train, valid, settings, holdout=share, refit=refit, seed=seed, on_epoch=on_epoch
+            )
+        return fit_als(train, valid, settings, seed=seed, on_epoch=on_epoch)
 
     @classmethod
     def notebook(cls) -> Self:

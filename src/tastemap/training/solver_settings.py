@@ -26,8 +26,7 @@ class AlsSettings:
         sweeps: at most so many times both sides.
         tolerance: stop when two sweeps in a row change the error being minimised by less than
             this part.
-        patience: stop after so many sweeps without a better validation error, and keep the best
-            sweep's factors; None to learn nothing from the validation ratings.
+        patience: with ratings held out, sweeps without a smaller error on them before fitting ends.
         threads: None for every core. The result does not depend on it.
 
     Raises:
@@ -40,7 +39,7 @@ class AlsSettings:
     nonnegative: bool = False
     sweeps: int = 30
     tolerance: float = 1e-3
-    patience: int | None = None
+    patience: int = 3
     threads: int | None = None
 
     def __post_init__(self) -> None:
@@ -55,7 +54,7 @@ class AlsSettings:
             raise ConfigError(f"sweeps must be at least 1, got {self.sweeps}")
         if not self.tolerance >= 0:
             raise ConfigError(f"tolerance must not be negative, got {self.tolerance}")
-        if self.patience is not None and self.patience < 1:
+        if self.patience < 1:
             raise ConfigError(f"patience must be at least 1, got {self.patience}")
 
 
