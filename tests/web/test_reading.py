@@ -2,6 +2,7 @@ import gzip
 import json
 from pathlib import Path
 
+import numpy as np
 import pytest
 from starlette.testclient import TestClient
 
@@ -77,6 +78,22 @@ def test_the_map_has_every_item_with_ratings(client: TestClient, models: Path) -
     points = tm.load(models / "biased").components(3).map(0, 2)
     assert data["id"] == list(points.items)
     assert len(data["title"]) == len(data["coords"]["1"]) == len(points.items)
+
+
+def test_the_map_is_that_of_the_explorer_in_deviations(client: TestClient, models: Path) -> None:
+    data = client.get("/map").json()
+    pages = client.get("/explore/map.json").json()
+    assert data.pop("model") == "biased"
+    assert [str(one) for one in data.pop("id")] == pages.pop("id")
+    assert data == pages
+    found = client.get("/components?n=3").json()["components"]
+    model = tm.load(models / "biased").components(3)
+    codes = model.map(0, 1).codes
+    ranked = np.isin(codes, model.ranked)
+    for one, raw in zip(found, model.coordinates, strict=True):
+        along = np.array(data["coords"][str(one["component"])])
+        assert along[ranked].std() == pytest.approx(1, abs=0.001)
+        np.testing.assert_allclose(along, raw[codes] / one["deviation"], atol=0.00051)
 
 
 def test_the_packed_map_is_the_plain_one(client: TestClient) -> None:

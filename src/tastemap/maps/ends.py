@@ -7,19 +7,47 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from tastemap.arrays import Values
+from tastemap.errors import ConfigError
 from tastemap.maps.data import describing
 
 if TYPE_CHECKING:
     from tastemap.explanation.components import Component, Components
+    from tastemap.recommender import Recommender
 
 _WELL_KNOWN = 100
 
 
+def shown_components(model: Recommender, most: int) -> Components:
+    """The first components as reports, pages and maps show them: in standard deviations.
+
+    Args:
+        model: the model.
+        most: how many, at most: fewer where the model has fewer.
+
+    Raises:
+        NotFittedFor: the model is no product of factors.
+        ConfigError: it has no factors.
+    """
+    for n in range(most, 1, -1):
+        try:
+            return in_deviations(model.components(n))
+        except ConfigError:
+            continue  # fewer factors than that
+    return in_deviations(model.components(1))
+
+
 def in_deviations(components: Components) -> Components:
     """The same with coordinates in standard deviations of the most rated items: easier to read."""
-    spread = components.coordinates[:, components.ranked].std(axis=1, keepdims=True)
+    spread = deviations(components)[:, None]
     scaled = components.coordinates / np.where(spread > 0, spread, 1)
     return replace(components, coordinates=scaled.astype(np.float32))
+
+
+def deviations(components: Components) -> Values:
+    """Standard deviation of the most rated items along each component, shape (n,)."""
+    found: Values = components.coordinates[:, components.ranked].std(axis=1)
+    return found
 
 
 def well_known_ends(components: Components) -> tuple[list[str], list[str]]:

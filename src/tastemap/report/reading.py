@@ -11,7 +11,7 @@ from tastemap import plots
 from tastemap.errors import ConfigError, DataError, NotFittedFor
 from tastemap.explanation.biases import item_bias_of
 from tastemap.explanation.crosstab import crosstab
-from tastemap.maps.ends import in_deviations, tendency
+from tastemap.maps.ends import shown_components, tendency
 from tastemap.models.bias import BiasModel
 from tastemap.plots import numbers
 from tastemap.plots.text import short
@@ -92,13 +92,10 @@ def components_of(
 ) -> tuple[Components | None, str]:
     """The components of the best model that has any, as many as it has up to three."""
     for name in best_first:
-        for n in (3, 2, 1):
-            try:
-                return in_deviations(models[name].components(n)), name
-            except NotFittedFor:
-                break
-            except ConfigError:
-                continue  # fewer factors than that
+        try:
+            return shown_components(models[name], 3), name
+        except (NotFittedFor, ConfigError):
+            continue
     return None, ""
 
 

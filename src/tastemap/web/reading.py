@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from tastemap.arrays import Mask, Values
-from tastemap.errors import ConfigError
+from tastemap.errors import NotFittedFor
 from tastemap.maps.data import map_data
+from tastemap.maps.ends import deviations, shown_components
 from tastemap.recommender import Recommender
 from tastemap.web.people import People
 from tastemap.web.schemas import items, reading
@@ -21,6 +22,9 @@ from tastemap.web.schemas.asked import Id
 if TYPE_CHECKING:
     from tastemap.explanation.biases import BiasRanking
     from tastemap.explanation.components import Component, Components
+
+COMPONENTS = 6
+"""Components on a map, as far as the model has them."""
 
 Allowed = Callable[[tuple[str, ...], tuple[str, ...], int], tuple[Mask, dict[str, int]]]
 
@@ -160,16 +164,18 @@ class Reading:
                 for one in table.to_dicts()
             ]
 
+        found = self.found_components(asked.n, asked.most_rated)
         return reading.Components(
             model=self.name,
             components=[
                 reading.Component(
                     component=one.number,
                     share=one.share,
+                    deviation=deviation,
                     high=placed(one.top(asked.items)),
                     low=placed(one.bottom(asked.items)),
                 )
-                for one in self.found_components(asked.n, asked.most_rated)
+                for one, deviation in zip(found, deviations(found).tolist(), strict=True)
             ],
         )
 
@@ -184,19 +190,14 @@ class Reading:
     def map(self) -> tuple[bytes, bytes]:
         """All items on the components, as JSON for ``map.js``, and the same packed with gzip.
 
-        See `tastemap.maps.data.map_data`; ``id`` has the items' ids in the same order.
-
         Raises:
-            NotFittedFor: the model has no factors.
-            ConfigError: it has fewer than two components.
+            NotFittedFor: the model has no factors, or one alone.
+            ConfigError: it has none.
         """
-        try:
-            found = self.found_components(3)
-        except ConfigError:
-            found = self.found_components(2)
-        data = {"model": self.name, **map_data(found)}
-        data["id"] = self.ratings.item_ids.raws(found.map(0, 1).codes)
-        plain = json.dumps(data, separators=(",", ":"), default=str).encode()
+        found = shown_components(self.recommender, COMPONENTS)
+        if len(found) < 2:
+            raise NotFittedFor("a map needs two components, and this model has one")
+        plain = map_json(found, model=self.name)
         return plain, gzip.compress(plain, 6, mtime=0)
 
     def biases(self, asked: reading.BiasOptions) -> reading.Biases:
@@ -238,3 +239,19 @@ class Reading:
 
     def _find_ranked(self, most_rated: int) -> BiasRanking:
         return self.recommender.item_biases(most_rated)
+
+
+def map_json(found: Components, written: Callable[[Any], Any] | None = None, **more: Any) -> bytes:
+    """The map as ``GET /map`` and the page of the map give it: `map_data` with the items' ids.
+
+    Args:
+        found: the components.
+        written: what ids are written as; None: as they are.
+        more: what to say besides.
+    """
+    data = {**more, **map_data(found)}
+    del data["label"]  # the map shortens titles by itself
+    ids = found.ratings.item_ids.raws(found.map(0, 1).codes)
+    data["id"] = ids if written is None else [written(one) for one in ids]
+    text = json.dumps(data, ensure_ascii=False, separators=(",", ":"), allow_nan=False, default=str)
+    return text.encode()

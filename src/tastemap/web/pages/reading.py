@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -17,15 +16,14 @@ from tastemap.data.audit import Finding, audit
 from tastemap.errors import ConfigError, NotFittedFor
 from tastemap.explanation.biases import BiasRanking
 from tastemap.explanation.components import Components
-from tastemap.maps.data import Describing, describing, map_data
-from tastemap.maps.ends import in_deviations, tendency
+from tastemap.maps.data import Describing, describing
+from tastemap.maps.ends import shown_components, tendency
 from tastemap.recommender import Recommender
 from tastemap.web.pages.charts import Scatter
 from tastemap.web.pages.finding import prepared
 from tastemap.web.pages.site import Asset
+from tastemap.web.reading import COMPONENTS, map_json
 
-_COMPONENTS = 6
-"""Components shown, as far as the model has them."""
 _DRAWN = 3000
 """Items drawn on a picture of the map, the most rated ones; the interactive map has all."""
 _MOST_STEPS = 12
@@ -86,14 +84,10 @@ class Reading:
     @once
     def components(self) -> Components | None:
         """The first components, in standard deviations of items; None: the model has none."""
-        for n in range(_COMPONENTS, 0, -1):
-            try:
-                return in_deviations(self.recommender.components(n))
-            except NotFittedFor:
-                return None
-            except ConfigError:
-                continue  # fewer factors than that
-        return None
+        try:
+            return shown_components(self.recommender, COMPONENTS)
+        except (NotFittedFor, ConfigError):
+            return None
 
     @once
     def tendencies(self) -> list[dict[str, Any] | None]:
@@ -240,12 +234,8 @@ class Reading:
         found = self.components
         if found is None or len(found) < 2:
             return None
-        data = map_data(found)
-        del data["label"]  # the map shortens titles by itself
-        codes = found.map(*self.axes).codes
-        data["id"] = [str(raw) for raw in self.ratings.item_ids.raws(codes)]
-        text = json.dumps(data, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
-        return Asset.of(text.encode(), "application/json")
+        # Ids as text: a browser has no whole numbers above 2^53.
+        return Asset.of(map_json(found, str), "application/json")
 
     @once
     def audit(self) -> tuple[Finding, ...]:

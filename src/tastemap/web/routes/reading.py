@@ -22,8 +22,8 @@ async def components(request: Request) -> Response:
 async def taste_map(request: Request) -> Response:
     """All items on the first components, most rated first, as the map of the explorer draws them.
 
-    Columns of equal length: ``id``, ``title``, ``count``; ``coords`` by component; what to colour
-    by, and what else to say of an item.
+    Columns of equal length: ``id``, ``title``, ``count``; ``coords`` by component, in standard
+    deviations of the 2,000 most rated items; what to colour by, and what else to say of an item.
     """
     live = request.app.state.shelf.live.reading
     plain, packed = await asyncio.to_thread(lambda: live.map)

@@ -29,7 +29,7 @@ class Placed(Struct, kw_only=True):
     Attributes:
         item: its id.
         title: its name.
-        coordinate: where it stands.
+        coordinate: where it stands, in units of the model.
         ratings: how many training ratings it has.
     """
 
@@ -45,12 +45,15 @@ class Component(Struct, kw_only=True):
     Attributes:
         component: its number, from 1.
         share: of the variance of predictions.
+        deviation: standard deviation along it of the items it was computed on: coordinates divided
+            by it are those of the map.
         high: items at its high end, highest first.
         low: items at its low end, lowest first.
     """
 
     component: int
     share: float
+    deviation: float
     high: list[Placed]
     low: list[Placed]
 
