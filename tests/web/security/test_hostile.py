@@ -5,9 +5,10 @@ from __future__ import annotations
 import io
 import json
 import logging
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
-from urllib.parse import quote
+from typing import Any
+from urllib.parse import quote, urljoin
 
 import numpy as np
 import pytest
@@ -15,6 +16,7 @@ from starlette.testclient import TestClient
 
 import tastemap as tm
 from tastemap.web.app import create_app
+from tastemap.web.pages.site import item_url, user_url
 from tastemap.web.security import logs
 from tastemap.web.service import Service
 from tastemap.web.settings import Settings
@@ -40,6 +42,8 @@ IDS = (
     "null",
     "1e999",
 )
+STEPS = (".", "..")
+"""Steps in a path, which browsers and most clients take before they ask."""
 
 
 @pytest.fixture(scope="module")
@@ -48,8 +52,8 @@ def asking(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TestClient]:
     chance = np.random.default_rng(0)
     rows = [
         (user, item, float(chance.integers(1, 6)))
-        for user in IDS
-        for item in IDS
+        for user in IDS + STEPS
+        for item in IDS + STEPS
         if user == item or chance.random() < 0.6
     ]
     items = list(dict.fromkeys(item for _, item, _ in rows))
@@ -88,6 +92,37 @@ def test_pages_show_any_id_as_text(asking: TestClient, place: str, name: str) ->
         assert markup not in page.text
     assert "set-cookie" not in page.headers
     assert "unsafe" not in page.headers["content-security-policy"]
+
+
+@pytest.mark.parametrize("name", STEPS)
+@pytest.mark.parametrize(("place", "url"), [("items", item_url), ("users", user_url)])
+def test_steps_in_a_path_have_pages_that_browsers_find(
+    asking: TestClient, place: str, url: Callable[[str], str], name: str
+) -> None:
+    asked = urljoin("http://localhost/explore/map", url(name))
+    page = asking.get(asked)
+    assert page.status_code == 200
+    assert f"/explore/{place}?id={name}" in asked
+    if place == "users":
+        assert f'href="/explore/users?id={name}&amp;order=title#rated-h"' in page.text
+        titled = asking.get(asked, params={"id": name, "order": "title"})
+        assert titled.status_code == 200
+    assert asking.get(f"/explore/{place}").status_code == 404
+
+
+@pytest.mark.parametrize("name", STEPS)
+def test_the_api_takes_steps_in_a_path_as_they_are_sent(asking: TestClient, name: str) -> None:
+    async def as_sent(scope: Any, receive: Any, send: Any) -> None:
+        if scope["type"] == "http":
+            path = scope["path"].replace("STEP", name)
+            scope = {**scope, "path": path, "raw_path": path.encode()}
+        await asking.app(scope, receive, send)
+
+    plain = TestClient(as_sent, base_url="http://localhost")
+    assert plain.get("/items/STEP").json()["title"] == name
+    assert plain.get("/users/STEP/recommendations?seen=true").json()["user"] == name
+    asked = {"pairs": [{"user": name, "item": name}]}
+    assert asking.post("/predict", json=asked).json()["predictions"][0]["made_from"] == "model"
 
 
 PARTS = (

@@ -23,7 +23,7 @@ _FEWEST = 5
 def item(visit: Visit) -> Response:
     """The page of an item."""
     reading, ratings = visit.reading, visit.reading.ratings
-    text = visit.request.path_params["id"]
+    text = visit.id
     code = ratings.item_ids.find(visit.service.people.item_id(text))
     if code == UNKNOWN:
         not_found(f"No item has the id {text}.")

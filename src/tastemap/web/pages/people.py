@@ -23,7 +23,7 @@ _ORDERS = ("high", "low", "surprise", "title")
 @page
 def user(visit: Visit) -> Response:
     """The page of a user."""
-    person = known(visit, visit.request.path_params["id"])
+    person = known(visit, visit.id)
     place = place_of(visit, person)
     name = f"User {person.id}"
     scatter = visit.reading.scatter
@@ -110,7 +110,8 @@ def _rated(
     means = visit.reading.means[person.items]
     values = person.values.astype(np.float64)
     at = _ordered(visit, person, values, means, order)
-    pages = asking.paged(visit.query, path, {"order": order}, len(at), _ROWS)
+    whose = {"id": visit.query.get("id")}
+    pages = asking.paged(visit.query, path, {**whose, "order": order}, len(at), _ROWS)
     rows = [
         {
             "item": ratings.item_ids.raw(code),
@@ -126,7 +127,8 @@ def _rated(
             person.items[at[pages.rows]], values[at[pages.rows]], means[at[pages.rows]], strict=True
         )
     ]
-    return rows, pages, {name: asking.address(path, {"order": name}) for name in _ORDERS}
+    orders = {name: asking.address(path, {**whose, "order": name}) for name in _ORDERS}
+    return rows, pages, orders
 
 
 def _ordered(visit: Visit, person: Person, values: Float64s, means: Float64s, order: str) -> Int64s:

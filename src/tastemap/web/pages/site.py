@@ -105,12 +105,17 @@ def _environment() -> jinja2.Environment:
 
 def item_url(item: object) -> str:
     """Where the page of an item is, by its raw id."""
-    return f"/explore/items/{quote(str(item), safe='')}"
+    return _url("/explore/items", str(item))
 
 
 def user_url(user: object) -> str:
     """Where the page of a user is, by their raw id."""
-    return f"/explore/users/{quote(str(user), safe='')}"
+    return _url("/explore/users", str(user))
+
+
+def _url(path: str, raw: str) -> str:
+    # Browsers take these for steps in the path, also where they are written %2e.
+    return f"{path}?id={raw}" if raw in (".", "..") else f"{path}/{quote(raw, safe='')}"
 
 
 def render(template: str, status: int = 200, **content: Any) -> HTMLResponse:

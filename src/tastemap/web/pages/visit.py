@@ -54,6 +54,12 @@ class Visit:
         return self.request.query_params
 
     @property
+    def id(self) -> str:
+        """Whose page it is: in the path, or behind the question mark (`site.item_url`)."""
+        found: str = self.request.path_params.get("id") or self.query.get("id", "")
+        return found
+
+    @property
     def key(self) -> Key | None:
         """The key of who asks; None where none is needed."""
         found: Key | None = self.request.scope.get("tastemap.key")

@@ -22,7 +22,8 @@ try {
     colour: Object.hasOwn(data.colour, colour) ? colour : undefined,
     label: "Map of taste",
     describedBy: "map-about",
-    href: (i) => `/explore/items/${encodeURIComponent(data.id[i])}`,
+    // As item_url of site.py: "." and ".." would be steps in the path.
+    href: (i) => `/explore/items${/^\.\.?$/.test(data.id[i]) ? "?id=" : "/"}${encodeURIComponent(data.id[i])}`,
   });
   if (place.dataset.mark) map.setMark(JSON.parse(place.dataset.mark));
   if (place.dataset.item) {
