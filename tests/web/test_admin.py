@@ -11,7 +11,7 @@ from starlette.testclient import TestClient
 
 import tastemap as tm
 from tastemap.data.ratings import Ratings
-from tastemap.web import refit
+from tastemap.web import app, refit
 from tastemap.web.feedback.store import FeedbackStore, NewRating
 from tastemap.web.schemas.admin import Refit
 from tastemap.web.shelf import Shelf
@@ -68,6 +68,21 @@ def test_other_processes_notice(serve: Serve, root: Path) -> None:
     one, other = serve("biased", root), serve("biased", root)
     one.post("/admin/reload", json={"model": "ease"})
     until(lambda: other.get("/ready").json()["model"] == "ease")
+
+
+def test_pages_of_other_processes_follow_at_once(
+    serve: Serve, root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(app, "_LOOK_EVERY", 3600)
+    one, other = serve("biased", root), serve("biased", root)
+    one.post("/admin/reload", json={"model": "ease"})
+    assert other.get("/ready").json()["model"] == "biased"
+    assert "no components" in other.get("/explore/map").text.replace("so it has ", "")
+    assert other.get("/ready").json()["model"] == "ease"
+    # A live model that cannot be loaded leaves the one before.
+    (root / "live.json").write_text("{", encoding="utf-8")
+    assert other.get("/explore/model").status_code == 200
+    assert other.get("/ready").json()["model"] == "ease"
 
 
 def test_a_model_that_was_replaced_in_its_folder_is_read_again(

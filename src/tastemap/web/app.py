@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import gc
-import logging
 from collections.abc import AsyncIterator
 
 from fastapi import FastAPI
@@ -14,7 +13,6 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from tastemap.errors import TastemapError
 from tastemap.web import pages
 from tastemap.web.feedback.store import FeedbackStore
 from tastemap.web.openapi import document
@@ -38,8 +36,8 @@ OPERATIONS: tuple[Operation, ...] = (
 """Every operation of the API; those asked most often first."""
 
 _LOOK_EVERY = 0.5
-"""Seconds between looks whether another process has changed the live model."""
-_LOG = logging.getLogger("tastemap.web")
+"""Seconds between looks whether another process has changed the live model. Pages look by
+themselves: somebody has just asked for another model there."""
 
 
 def create_app(settings: Settings, store: FeedbackStore | None = None) -> FastAPI:
@@ -122,8 +120,4 @@ async def _look(shelf: Shelf) -> None:
     """Notice when another process has named another model."""
     while True:
         await asyncio.sleep(_LOOK_EVERY)
-        try:
-            if await asyncio.to_thread(shelf.refresh):
-                _LOG.info("now serving %s", shelf.live.name)
-        except TastemapError as error:
-            _LOG.error("%s: still serving %s", error, shelf.live.name)
+        await asyncio.to_thread(shelf.current)

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import gc
 import json
+import logging
 import os
 import tempfile
 import threading
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from tastemap.errors import ModelFolderError
+from tastemap.errors import ModelFolderError, TastemapError
 from tastemap.model_folder import MANIFEST, read_manifest
 from tastemap.recommender import Recommender, load
 from tastemap.web.nearest import Nearest
@@ -20,6 +21,7 @@ from tastemap.web.service import Service
 if TYPE_CHECKING:
     from tastemap.web.feedback.store import FeedbackStore
 
+_LOG = logging.getLogger("tastemap.web")
 LIVE = "live.json"
 """The file that names the live model, so that every process, also after a restart, serves it."""
 
@@ -112,6 +114,18 @@ class Shelf:
             self._seen, self.live = self._stamp(), service
         _let_go()
         return service
+
+    def current(self) -> Service:
+        """The live model, the one that another process has just named included.
+
+        Waits until it is loaded: for threads. Where it cannot be loaded, the one before stays.
+        """
+        try:
+            if self.refresh():
+                _LOG.info("now serving %s", self.live.name)
+        except TastemapError as error:
+            _LOG.error("%s: still serving %s", error, self.live.name)
+        return self.live
 
     def refresh(self) -> bool:
         """Serve the model that another process has named, if it has.

@@ -104,7 +104,7 @@ def page(view: Callable[[Visit], Response]) -> Callable[[Request], Awaitable[Res
 
 
 def _seen(view: Callable[[Visit], Response], request: Request, body: bytes) -> Response:
-    service: Service = request.app.state.shelf.live
+    service: Service = request.app.state.shelf.current()
     visit = Visit(request, service, reading_of(service.recommender))
     try:
         return view(replace(visit, form=_fields(body)) if body else visit)
