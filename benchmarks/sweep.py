@@ -3,9 +3,9 @@
     python benchmarks/sweep.py
 
 10 million made ratings, nine tenths of which are trained on, 32 factors and a bias, on every core;
-median of the sweeps after the first. The arithmetic of the normal equations alone, one multiplication
-with addition for each rating, side and entry of a triangle of 34 (factors, bias and target), stands
-beside it. Writes results/sweep.md.
+median of the sweeps after the first. The arithmetic of the normal equations alone stands beside it:
+one multiplication with addition for each rating, side and entry of a triangle of 34 (factors, bias
+and target). Writes results/sweep.md.
 """
 
 from __future__ import annotations

@@ -65,8 +65,15 @@ def test_ease_minimises_its_error_under_a_diagonal_of_0(
         assert b[item, item] == 0
 
 
-def test_ease_in_single_precision_is_as_in_double_on_real_ratings(movielens: Ratings) -> None:
-    some = movielens.take(movielens.item_counts[movielens.items] >= 50)
+@pytest.mark.parametrize("more_users_than_items", [True, False])
+def test_ease_in_single_precision_is_as_in_double_on_real_ratings(
+    movielens: Ratings, more_users_than_items: bool
+) -> None:
+    if more_users_than_items:
+        some = movielens.min_counts(item=50)
+    else:
+        some = movielens.take(movielens.item_counts[movielens.items] >= 50)
+    assert (2 * some.n_users > some.n_items) == more_users_than_items
     kept, items = np.unique(some.items, return_inverse=True)
     b = whole(fitted(tm.EASE(), some).weights)[np.ix_(kept, kept)]
     x = np.zeros((some.n_users, len(kept)))
@@ -81,6 +88,7 @@ def test_ease_refuses_before_it_runs_out_of_memory(small: Ratings) -> None:
     with pytest.raises(tm.errors.TrainingError, match=r"5 items needs 0\.0 GB.*ItemKNN or RP3beta"):
         tm.EASE(memory=1e-6).fit(small)
     assert ease.bytes_needed(100_000) == pytest.approx(4e10, rel=0.02)
+    assert ease.bytes_needed(100_000, 40_000) == pytest.approx(4e10 + 1.6e10 + 6.4e9, rel=0.02)
     free = ease.available_memory()
     assert free is None or free > 1e8
 
