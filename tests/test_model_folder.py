@@ -1,4 +1,5 @@
 import json
+import os
 import signal
 import subprocess
 import sys
@@ -156,6 +157,28 @@ def test_a_kill_leaves_a_whole_folder(tmp_path: Path) -> None:
         stored = model_folder.read(folder)
         if "value" in stored.manifest:
             assert np.all(stored.arrays["a"] == stored.manifest["value"])
+
+
+LOADED = """
+import os, sys, tastemap
+tastemap.load(sys.argv[1])
+threads = (open(f"/proc/self/task/{one}/comm").read() for one in os.listdir("/proc/self/task"))
+print(sum("jemalloc" not in name for name in threads))
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="threads are counted in /proc")
+def test_loading_leaves_no_thread_with_bytes_of_python(small: Ratings, tmp_path: Path) -> None:
+    # One that lets go of them while the program ends aborts it, once in thousands of times.
+    folder = tm.GlobalMean().fit(small).save(tmp_path / "m")
+    out = subprocess.run(
+        [sys.executable, "-c", LOADED, str(folder)],
+        capture_output=True,
+        text=True,
+        check=True,
+        env=os.environ | {"OPENBLAS_NUM_THREADS": "1"},
+    )
+    assert out.stdout == "1\n"
 
 
 @pytest.mark.parametrize("name", ["arrays.safetensors", "users.parquet", "items.parquet"])

@@ -147,8 +147,11 @@ def read(folder: str | Path) -> FolderContent:
             manifest=manifest,
             arrays=load(contents[ARRAYS]),
             # Not pq.read_table, which loads pandas where that is installed: half of the time.
-            users=pq.ParquetFile(pa.BufferReader(contents[USERS])).read(),
-            items=pq.ParquetFile(pa.BufferReader(contents[ITEMS])).read(),
+            # And in this thread: Arrow's own let go of the bytes some time after they are done.
+            # A program that ends just then is aborted by CPython before 3.14, since to let go
+            # of bytes a thread needs an interpreter.
+            users=pq.ParquetFile(pa.BufferReader(contents[USERS])).read(use_threads=False),
+            items=pq.ParquetFile(pa.BufferReader(contents[ITEMS])).read(use_threads=False),
         )
     except (SafetensorError, pa.ArrowException, ValueError, KeyError) as error:
         raise ModelFolderError(f"{folder} holds a file in another format: {error}") from error

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import json
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
@@ -13,6 +14,8 @@ import numpy as np
 import pandas as pd
 import polars as pl
 import pyarrow as pa
+import pyarrow.csv
+import pyarrow.json
 import pyarrow.parquet as pq
 import pytest
 
@@ -378,3 +381,26 @@ def test_what_is_neither_path_nor_frame_is_refused(source: Any) -> None:
     with pytest.raises(DataError, match="neither a path nor a table") as error:
         read_ratings(source)
     assert ("collect" in str(error.value)) == isinstance(source, pl.LazyFrame)
+
+
+@pytest.mark.parametrize("name", ["r.csv", "r.csv.gz", "r.jsonl"])
+def test_threads_of_arrow_read_without_the_interpreter(
+    write: Callable[[str, str | bytes], Path], monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    # One that lets go of Python's bytes while a program ends aborts it.
+    streams: list[object] = []
+    for module, function in ((pyarrow.csv, "read_csv"), (pyarrow.json, "read_json")):
+        real = getattr(module, function)
+
+        def spy(stream: object, *rest: Any, real: Any = real) -> Any:
+            streams.append(stream)
+            return real(stream, *rest)
+
+        monkeypatch.setattr(module, function, spy)
+    lines = "\n".join(json.dumps(row) for row in table().to_pylist()) + "\n"
+    content = lines if name == "r.jsonl" else text(",")
+    path = write(name, gzip.compress(content.encode()) if name.endswith("gz") else content)
+    assert len(read_ratings(path)) == 3
+    assert [type(one) for one in streams] == [
+        pa.CompressedInputStream if name.endswith("gz") else pa.OSFile
+    ]

@@ -9,12 +9,12 @@ import re
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
-from typing import Any
+from typing import IO, Any
 
 import pyarrow as pa
 import pyarrow.csv
 
-from tastemap.data.reading.files import File, Translated
+from tastemap.data.reading.files import File, Translated, is_utf8
 from tastemap.data.reading.formats import SAMPLE, CannotRead, Source, not_utf8
 from tastemap.errors import ConfigError, DataError
 
@@ -145,9 +145,12 @@ class Delimited(Source):
         return count
 
     @contextmanager
-    def _translated(self) -> Iterator[Translated]:
+    def _translated(self) -> Iterator[IO[bytes] | Translated]:
         with self.file.open() as stream:
-            yield Translated(stream, self.encoding, self._stand_in)
+            if is_utf8(self.encoding) and self._stand_in is None:
+                yield stream
+            else:
+                yield Translated(stream, self.encoding, self._stand_in)
 
     @property
     def _stand_in(self) -> tuple[str, str] | None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import codecs
 import io
+import os
 import zipfile
 import zlib
 from collections.abc import Iterator, Sequence
@@ -65,19 +66,24 @@ class File:
     def open(self) -> Iterator[IO[bytes]]:
         """The content, decompressed, as a stream of bytes.
 
+        Where that can be, it is one of Arrow: its threads read it without the interpreter. They
+        also let go of it some time after they are done, and CPython before 3.14 aborts a program
+        that ends just then, if what they let go of is an object of Python.
+
         Raises:
             DataError: the compressed content is cut short or damaged (also while it is read
                 inside the ``with`` block), or the file cannot be opened.
         """
         try:
             if self.packing == "plain":
-                with self.path.open("rb") as stream:
+                with pa.OSFile(os.fsencode(self.path)) as stream:
                     yield stream
             elif self.packing == "zip":
                 with zipfile.ZipFile(self.path) as archive, archive.open(self.member or "") as part:
                     yield part
             else:
-                with pa.CompressedInputStream(pa.OSFile(str(self.path)), self.packing) as packed:
+                whole = pa.OSFile(os.fsencode(self.path))
+                with pa.CompressedInputStream(whole, self.packing) as packed:
                     yield packed
         except (OSError, EOFError, zipfile.BadZipFile, zlib.error, RuntimeError) as error:
             if self.packing == "plain":
@@ -192,7 +198,7 @@ class Translated(io.RawIOBase):
     ) -> None:
         super().__init__()
         self._stream = stream
-        same = codecs.lookup(encoding).name in ("utf-8", "utf-8-sig", "ascii")
+        same = is_utf8(encoding)
         self._decoder: Any = None if same else codecs.getincrementaldecoder(encoding)()
         self._old, self._new = (part.encode() for part in replace) if replace else (b"", b"")
         self._ready = b""
@@ -236,6 +242,11 @@ class Translated(io.RawIOBase):
             if not raw:
                 return bool(data)
         return True
+
+
+def is_utf8(encoding: str) -> bool:
+    """Whether text in this encoding is UTF-8 as it stands."""
+    return codecs.lookup(encoding).name in ("utf-8", "utf-8-sig", "ascii")
 
 
 def _overlap(data: bytes, mark: bytes) -> int:

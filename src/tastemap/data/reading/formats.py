@@ -161,7 +161,7 @@ class ParquetFile(Source):
             raise DataError(f"{self.name} has two columns {twice!r}: rename one")
         try:
             with self._opened() as parquet:
-                table = parquet.read(columns=names)
+                table = parquet.read(columns=names, use_threads=self.file.packing == "plain")
         except (pa.ArrowInvalid, OSError) as error:
             raise self._damaged(error) from error
         return table.select(names).rename_columns([str(position) for position in kinds])
