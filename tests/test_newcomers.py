@@ -13,7 +13,7 @@ from tastemap.data.ratings import Ratings
 from tastemap.data.splits import Split
 from tastemap.errors import ConfigError, DataError, NotFittedFor, UnknownItemError
 from tastemap.metrics.rating import rmse
-from tastemap.models.fold_in import predict_together
+from tastemap.newcomers import Newcomers
 from tastemap.recommender import Recommender
 from tests.conftest import interactions, make_ratings
 from tests.test_recommender import with_factors
@@ -283,11 +283,35 @@ def test_new_ratings_come_from_any_table_and_bring_users_and_items(
     assert model.with_ratings(make_ratings([(10, 2, 4.0)])).ratings.n_users == 6
 
 
-def test_users_predicted_together_are_as_alone(biased: Recommender) -> None:
-    users = [
-        biased.fold_in(dict.fromkeys(biased.ratings.item_ids.raws([n, n + 9]), value))
-        for n, value in enumerate((5.0, 1.0, 3.5))
+@pytest.mark.parametrize("likelihood", ["normal", "ordinal"])
+def test_users_folded_in_together_are_as_alone(small: Ratings, likelihood: str) -> None:
+    recipe = tm.BayesianMF(factors=2, sweeps=8, burn_in=4, draws=4, likelihood=likelihood)
+    model = recipe.fit(small)
+    expects, n_items = Newcomers.of(model), model.ratings.n_items
+    chance = np.random.default_rng(0)
+    rated = [
+        (
+            chance.choice(n_items, n, replace=False).astype(np.int32),
+            chance.integers(1, 6, n).astype(np.float32),
+        )
+        for n in (2, 0, 4, 1, 3)
     ]
-    together = predict_together(users)
-    for one, scores in zip(users, together, strict=True):
-        np.testing.assert_allclose(scores, one.predict(), rtol=0, atol=1e-5)
+    places = []
+    for some, group in expects.fold_together(model, rated):
+        places += some.tolist()
+        predicted = group.predict()
+        for row, place in enumerate(some):
+            alone = expects.fold(model, *rated[place])
+            np.testing.assert_allclose(group.user(row).factors, alone.factors, atol=1e-4)
+            np.testing.assert_allclose(predicted[row], alone.predict(), atol=1e-4)
+            np.testing.assert_allclose(group.user(row).covariance, alone.covariance, atol=1e-4)
+    assert sorted(places) == list(range(5))
+
+
+def test_only_users_with_about_as_many_ratings_are_folded_in_together(biased: Recommender) -> None:
+    lengths = [300, 10, 2, 200, 4000, 12, 31]
+    codes = np.arange(4000, dtype=np.int32)
+    rated = [(codes[:n], np.full(n, 4, np.float32)) for n in lengths]
+    groups = Newcomers.of(biased).fold_together(biased, rated)
+    found = [sorted(lengths[place] for place in places) for places, _ in groups]
+    assert found == [[2], [10, 12], [31], [200, 300], [4000]]

@@ -2,22 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 
-from tastemap.arrays import Codes, Values
+from tastemap.arrays import Codes, Int64s, Values
 from tastemap.data.joining import Joined, join
 from tastemap.data.ratings import Ratings
 from tastemap.data.readers import read_ratings
 from tastemap.errors import DataError, NotFittedFor
 from tastemap.models import fold_in
 from tastemap.models.factors import FactorModel
-from tastemap.models.fold_in import FoldedHistory, FoldedUser, Prior, users_of
+from tastemap.models.fold_in import FoldedGroup, FoldedHistory, FoldedUser
 from tastemap.models.popularity import PopularityModel
 from tastemap.models.posterior import PosteriorModel
+from tastemap.models.prior import Prior, users_of
 from tastemap.models.protocol import ListModel
 from tastemap.models.thresholds import Thresholds
 from tastemap.models.updating import updated
@@ -67,19 +68,43 @@ class Newcomers:
         """See `Recommender.fold_in`."""
         return self.fold(to, *read(to, ratings))
 
+    def check(self, values: Values) -> None:
+        """See that ratings can be folded in.
+
+        Raises:
+            DataError: the model takes ratings as steps of a scale, and one is none of them.
+        """
+        steps = _thresholds(self.model)
+        if steps is not None:
+            steps.steps(values)
+
     def fold(self, to: Recommender, items: Codes, values: Values) -> FoldedUser:
         """The same in codes, shape (n,), each item once, with ratings on the scale."""
-        # Of an item without training ratings nothing is known, so it says nothing about a user.
-        known = to.ratings.item_counts[items] > 0
-        user = fold_in.fold_in(
-            self.model,
-            items[known],
-            values[known],
-            noise_variance=self.noise_variance,
-            prior=self.prior,
-            thresholds=_thresholds(self.model),
-        )
-        return user if known.all() else replace(user, items=items, values=values, counted=known)
+        ((_, group),) = self.fold_together(to, [(items, values)])
+        return group.user(0)
+
+    def fold_together(
+        self, to: Recommender, ratings: Sequence[tuple[Codes, Values]]
+    ) -> list[tuple[Int64s, FoldedGroup]]:
+        """The same of several users: groups of those with about as many ratings.
+
+        Returns:
+            Of each group the places its users have in ``ratings``, and the group.
+        """
+        return [
+            (
+                places,
+                fold_in.fold_in_group(
+                    self.model,
+                    [ratings[place] for place in places],
+                    item_counts=to.ratings.item_counts,
+                    noise_variance=self.noise_variance,
+                    prior=self.prior,
+                    thresholds=_thresholds(self.model),
+                ),
+            )
+            for places in _alike([len(items) for items, _ in ratings])
+        ]
 
     def with_ratings(self, to: Recommender, new: object, seed: int) -> Recommender:
         """See `Recommender.with_ratings`."""
@@ -93,6 +118,22 @@ class Newcomers:
             evaluation=None,
             coverage=None,
         )
+
+
+_LONGER = 1.5
+"""How much more ratings a user may have than another of the same group: the rows of all become as
+long as the longest, and solving takes the cube of that."""
+
+
+def _alike(lengths: Sequence[int]) -> Iterator[Int64s]:
+    """Places of rows in groups of about the same length."""
+    order = np.argsort(lengths, kind="stable")
+    ordered = np.array(lengths, np.int64)[order]
+    first = 0
+    while first < len(order):
+        end = int(np.searchsorted(ordered, max(8, _LONGER * ordered[first]), side="right"))
+        yield order[first:end]
+        first = end
 
 
 def _thresholds(model: FactorModel) -> Thresholds | None:

@@ -78,7 +78,7 @@ class Scored(NamedTuple):
 
     def best(self, n: int, allowed: Mask, *, seen: bool) -> Codes:
         """Items by falling score, -1 where there are no more, shape (len(users), n or fewer)."""
-        self.scores[:, ~allowed] = -np.inf
+        np.copyto(self.scores, -np.inf, where=~allowed)
         if not seen:
             self.scores[self.rated] = -np.inf
         return best_columns(self.scores, n)
@@ -188,64 +188,97 @@ def recommendations(
     chances: list[Values] = []
     n_seen = 0
     for one in scored:
-        remarks += _fallen_back(by, one)
+        remarks += [said for of_user in _fallen_back(by, one).values() for said in of_user]
         n_seen += 0 if seen else int(allowed[one.rated[1]].sum())
         ranks_all = by.liking is not None and by.model.predicts == "scores"
         near = nearness(one.scores, one.rated) if ranks_all else None
         best = one.best(n, allowed, seen=seen)
         rows += _rows(one, best)
         chances.append(_chances(by, one, best, near))
-    known = None if by.liking is None else np.concatenate([*chances, np.zeros(0, np.float32)])
-    return _listing(by, rows, remarks, filtered, n_seen, known)
-
-
-def one_listing(
-    by: Recommender,
-    one: Scored,
-    best: Codes,
-    *,
-    allowed: Mask,
-    filtered: dict[str, int],
-    seen: bool,
-) -> Recommendations:
-    """As `recommendations`, of one user whose best items are chosen already, without chances.
-
-    Args:
-        by: whose scores they are.
-        one: the user.
-        best: as `Scored.best` gives them, shape (1, n).
-        allowed: as `allowed_items` gives it.
-        filtered: the same.
-        seen: keep items that the user has rated.
-    """
-    n_seen = 0 if seen else int(allowed[one.rated[1]].sum())
-    return _listing(by, _rows(one, best), _fallen_back(by, one), filtered, n_seen, None)
-
-
-def _listing(
-    by: Recommender,
-    rows: list[Row],
-    remarks: list[str],
-    filtered: dict[str, int],
-    n_seen: int,
-    chances: Values | None,
-) -> Recommendations:
     scores = np.array([row[3] for row in rows], np.float32)
-    ratings, rates = by.ratings, by.model.predicts == "ratings"
-    low, high = ratings.scale if rates else (-np.inf, np.inf)
-    n_high = int(np.sum(scores > high))
-    said = [f"scores above the scale, shown as {high:g}: {n_high:,}"] if n_high else []
+    low, high = _ends(by)
+    ratings = by.ratings
     return Recommendations(
         users=[row[0] for row in rows],
         ranks=[row[1] for row in rows],
         items=ratings.item_ids.raws([row[2] for row in rows]),
         titles=[ratings.catalog.title(row[2]) for row in rows],
         scores=np.clip(scores, low, high),
-        chances=chances,
+        chances=None if by.liking is None else np.concatenate([*chances, np.zeros(0, np.float32)]),
         liked_from=None if by.liking is None else by.liking.liked_from,
-        filtered={**filtered, f"already {'rated' if ratings.explicit else 'taken'}": n_seen},
-        remarks=(*remarks, *said),
+        filtered=_left_out(by, filtered, n_seen),
+        remarks=(*remarks, *_above(int(np.sum(scores > high)), high)),
     )
+
+
+class Listing(NamedTuple):
+    """The list of one user.
+
+    Attributes:
+        items: codes, best first.
+        scores: of the items, clipped to the scale where they are ratings.
+        filtered: how many items were left out, by reason.
+        remarks: what else to know.
+    """
+
+    items: list[int]
+    scores: list[float]
+    filtered: dict[str, int]
+    remarks: list[str]
+
+
+def listings(
+    by: Recommender,
+    scored: Scored,
+    best: Codes,
+    *,
+    allowed: Mask,
+    filtered: dict[str, int],
+    seen: bool,
+) -> list[Listing]:
+    """A list for each user, without chances.
+
+    Args:
+        by: whose scores they are.
+        scored: the users.
+        best: their items, as `Scored.best` gives them.
+        allowed: as `allowed_items` gives it.
+        filtered: the same.
+        seen: keep items that the user has rated.
+    """
+    low, high = _ends(by)
+    counts = (best >= 0).sum(axis=1).tolist()  # -1 comes last
+    scores = scored.scores[np.arange(len(best))[:, None], best]
+    above = ((scores > high) & (best >= 0)).sum(axis=1).tolist()
+    n_seen = np.zeros(len(best), np.int64)
+    if not seen:
+        n_seen += np.bincount(scored.rated[0][allowed[scored.rated[1]]], minlength=len(best))
+    fell_back = _fallen_back(by, scored)
+    rows = zip(counts, best.tolist(), np.clip(scores, low, high).tolist(), strict=True)
+    return [
+        Listing(
+            items[:n],
+            values[:n],
+            _left_out(by, filtered, seen_here),
+            [*fell_back.get(row, ()), *_above(n_high, high)],
+        )
+        for row, ((n, items, values), seen_here, n_high) in enumerate(
+            zip(rows, n_seen.tolist(), above, strict=True)
+        )
+    ]
+
+
+def _ends(by: Recommender) -> tuple[float, float]:
+    """Of the scale of what is predicted."""
+    return by.ratings.scale if by.model.predicts == "ratings" else (-np.inf, np.inf)
+
+
+def _above(n_high: int, high: float) -> list[str]:
+    return [f"scores above the scale, shown as {high:g}: {n_high:,}"] if n_high else []
+
+
+def _left_out(by: Recommender, filtered: dict[str, int], n_seen: int) -> dict[str, int]:
+    return {**filtered, f"already {'rated' if by.ratings.explicit else 'taken'}": n_seen}
 
 
 def _chances(by: Recommender, one: Scored, best: Codes, near: Values | None) -> Values:
@@ -265,20 +298,21 @@ def _chances(by: Recommender, one: Scored, best: Codes, near: Values | None) -> 
     return np.where(one.fell_back[places], np.float32(np.nan), found)
 
 
-def _fallen_back(by: Recommender, one: Scored) -> list[str]:
+def _fallen_back(by: Recommender, one: Scored) -> dict[int, list[str]]:
+    """What to say of the users whose scores are not the model's own, by their place."""
     if not one.fell_back.any():
-        return []
+        return {}
     noun = by.ratings.noun
     by_what = "item bias" if by.model.predicts == "ratings" else "popularity"
     has_some = np.bincount(one.rated[0], minlength=len(one.users)) > 0
-    said = []
+    said = {}
     for row in np.flatnonzero(one.fell_back).tolist():
         user = f"user {one.users[row]!r}"
         if has_some[row]:
             why = f"the {noun} of {user} say nothing to the model"
         else:
             why = f"{user} has no training {noun}"
-        said.append(f"{why}: ranked by {by_what}")
+        said[row] = [f"{why}: ranked by {by_what}"]
     return said
 
 

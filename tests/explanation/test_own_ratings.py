@@ -4,11 +4,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import tastemap as tm
-from tastemap.arrays import Values
+from tastemap.arrays import Codes, Values
 from tastemap.data.ratings import Ratings
 from tastemap.explanation import own_ratings
 from tastemap.explanation.basis import Centres
-from tastemap.explanation.own_ratings import OWN, REST, Why
+from tastemap.explanation.own_ratings import OWN, REST, GroupWhys, Reason, Why
 from tastemap.models.bias import BiasModel
 from tastemap.models.fold_in import FoldedUser
 from tastemap.models.preference import PreferenceModel
@@ -29,10 +29,45 @@ def some_model(k: int, seed: int) -> tuple[Recommender, Newcomers, Centres]:
 
 
 def folded(by: Recommender, newcomers: Newcomers, n: int, seed: int) -> FoldedUser:
+    return newcomers.fold(by, *drawn(n, seed))
+
+
+def drawn(n: int, seed: int) -> tuple[Codes, Values]:
     chance = np.random.default_rng(seed)
     items = chance.choice(RATINGS.n_items, n, replace=False).astype(np.int32)
-    values = chance.choice(np.arange(0.5, 5.1, 0.5), n).astype(np.float32)
-    return newcomers.fold(by, items, values)
+    return items, chance.choice(np.arange(0.5, 5.1, 0.5), n).astype(np.float32)
+
+
+def why_folded(
+    by: Recommender, newcomers: Newcomers, user: FoldedUser, items: Codes, shown: int
+) -> list[Why]:
+    """Of one user, as `Why`s."""
+    ((_, group),) = newcomers.fold_together(by, [(user.items, user.values)])
+    centres = Centres.of(newcomers.model, by.ratings)
+    return whys(own_ratings.of_folded(group, centres, items[None], shown), 0)
+
+
+def whys(found: GroupWhys, row: int) -> list[Why]:
+    count = int(found.counts[row])
+    return [
+        Why(
+            score=float(found.scores[row, at]),
+            parts={name: float(part[row, at]) for name, part in found.parts.items()},
+            reasons=[
+                Reason(*one)
+                for one in zip(
+                    found.items[row, at, :count].tolist(),
+                    found.values[row, at, :count].tolist(),
+                    found.contributions[row, at, :count].tolist(),
+                    found.without[row, at, :count].tolist(),
+                    strict=True,
+                )
+            ],
+            exact=found.exact,
+            remarks=found.remarks,
+        )
+        for at in range(found.scores.shape[1])
+    ]
 
 
 def check_sums(found: list[Why], scores: Values) -> None:
@@ -43,9 +78,9 @@ def check_sums(found: list[Why], scores: Values) -> None:
 
 @given(seed=st.integers(0, 10_000), k=st.integers(1, 9), n=st.integers(0, 20))
 def test_parts_add_up_to_the_score_of_somebody_folded_in(seed: int, k: int, n: int) -> None:
-    by, newcomers, centres = some_model(k, seed)
+    by, newcomers, _ = some_model(k, seed)
     user = folded(by, newcomers, n, seed)
-    found = own_ratings.of_folded(user, newcomers.prior, centres, ITEMS, shown=99)
+    found = why_folded(by, newcomers, user, ITEMS, 99)
     check_sums(found, user.predict()[ITEMS])
     for why in found:
         assert why.exact
@@ -54,11 +89,34 @@ def test_parts_add_up_to_the_score_of_somebody_folded_in(seed: int, k: int, n: i
         assert len(why.reasons) == n
 
 
+@given(seed=st.integers(0, 10_000), k=st.integers(1, 9))
+def test_users_together_get_the_reasons_they_get_alone(seed: int, k: int) -> None:
+    by, newcomers, centres = some_model(k, seed)
+    lengths = [3, 0, 12, 4, 30, 1]
+    rated = [drawn(n, seed + n) for n in lengths]
+    seen = 0
+    for places, group in newcomers.fold_together(by, rated):
+        items = np.tile(ITEMS, (len(group), 1))
+        found = own_ratings.of_folded(group, centres, items, 5)
+        for row, place in enumerate(places.tolist()):
+            seen += 1
+            user = newcomers.fold(by, *rated[place])
+            np.testing.assert_allclose(group.predict()[row], user.predict(), atol=1e-4)
+            alone = why_folded(by, newcomers, user, ITEMS, 5)
+            for one, other in zip(whys(found, row), alone, strict=True):
+                assert one.score == pytest.approx(other.score, abs=1e-6)
+                assert one.parts == pytest.approx(other.parts, abs=1e-6)
+                assert len(one.reasons) == len(other.reasons) == min(lengths[place], 5)
+                for reason, wanted in zip(one.reasons, other.reasons, strict=True):
+                    assert reason[2:] == pytest.approx(wanted[2:], abs=1e-5)
+    assert seen == len(lengths)
+
+
 @given(seed=st.integers(0, 10_000), k=st.integers(1, 9), n=st.integers(1, 12))
 def test_without_a_rating_is_what_folding_in_the_others_gives(seed: int, k: int, n: int) -> None:
-    by, newcomers, centres = some_model(k, seed)
+    by, newcomers, _ = some_model(k, seed)
     user = folded(by, newcomers, n, seed)
-    found = own_ratings.of_folded(user, newcomers.prior, centres, ITEMS, shown=99)
+    found = why_folded(by, newcomers, user, ITEMS, 99)
     for item, why in zip(ITEMS, found, strict=True):
         for one in why.reasons:
             others = user.items != one.item
@@ -75,7 +133,7 @@ def test_a_contribution_is_what_a_change_of_the_rating_changes() -> None:
         p = one.factors.astype(np.float64) - centres.user
         return float(p @ (by.model.item_factors[7] - centres.item))  # type: ignore[attr-defined]
 
-    (why,) = own_ratings.of_folded(user, newcomers.prior, centres, np.array([7], np.int32), 8)
+    (why,) = why_folded(by, newcomers, user, np.array([7], np.int32), 8)
     for one in why.reasons:
         place = int(np.flatnonzero(user.items == one.item)[0])
         item_bias = by.model.item_bias[one.item]  # type: ignore[attr-defined]
@@ -87,12 +145,12 @@ def test_a_contribution_is_what_a_change_of_the_rating_changes() -> None:
 
 
 def test_a_rating_of_an_item_the_model_does_not_know_adds_nothing() -> None:
-    by, newcomers, centres = some_model(4, seed=1)
+    by, newcomers, _ = some_model(4, seed=1)
     cold = np.flatnonzero(RATINGS.item_counts == 0).astype(np.int32)
     assert len(cold)
     items = np.concatenate([cold[:1], ITEMS[:2]]).astype(np.int32)
     user = newcomers.fold(by, items, np.array([5, 1, 2], np.float32))
-    (why,) = own_ratings.of_folded(user, newcomers.prior, centres, ITEMS[3:4], 9)
+    (why,) = why_folded(by, newcomers, user, ITEMS[3:4], 9)
     by_item = {one.item: one for one in why.reasons}
     assert by_item[int(cold[0])].contribution == 0
     assert by_item[int(cold[0])].without == why.score
@@ -103,8 +161,9 @@ def test_parts_of_a_user_in_training_add_up_and_are_named_approximate(seed: int,
     by, newcomers, centres = some_model(k, seed)
     model, code = newcomers.model, seed % 28
     rated = RATINGS.by_user.row(code)
-    user = newcomers.fold(by, *rated)
-    found = own_ratings.of_trained(model, code, user, newcomers.prior, centres, ITEMS, 3)
+    ((_, group),) = newcomers.fold_together(by, [rated])
+    codes = np.array([code], np.int32)
+    found = whys(own_ratings.of_trained(model, codes, group, centres, ITEMS[None], 3), 0)
     check_sums(found, model.predict_pairs(np.full(len(ITEMS), code, np.int32), ITEMS))
     assert all(not why.exact and why.remarks and len(why.reasons) == 3 for why in found)
 
@@ -114,10 +173,10 @@ def test_what_training_adds_is_small_for_a_model_solved_in_closed_form(movielens
     newcomers, centres = Newcomers.of(by), Centres.of(by.model, movielens)  # type: ignore[arg-type]
     rest, spread = [], []
     for code in range(0, 600, 30):
-        user = newcomers.fold(by, *movielens.by_user.row(code))
+        ((_, group),) = newcomers.fold_together(by, [movielens.by_user.row(code)])
         items, scores = by.recommend_codes(np.array([code], np.int32), 5)
-        args = (newcomers.model, code, user, newcomers.prior, centres, items[0])
-        found = own_ratings.of_trained(*args, 3)
+        codes = np.array([code], np.int32)
+        found = whys(own_ratings.of_trained(newcomers.model, codes, group, centres, items, 3), 0)
         check_sums(found, scores[0])
         rest += [why.parts[REST] for why in found]
         spread += [why.parts[OWN] for why in found]

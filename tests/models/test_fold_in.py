@@ -9,8 +9,9 @@ import pytest
 
 from tastemap.errors import DataError, NotFittedFor
 from tastemap.models.factors import FactorModel
-from tastemap.models.fold_in import FoldedUser, Prior, ask_next, users_of
+from tastemap.models.fold_in import FoldedUser, ask_next
 from tastemap.models.fold_in import fold_in as solve
+from tastemap.models.prior import Prior, users_of
 from tastemap.models.thresholds import Thresholds
 
 

@@ -15,8 +15,9 @@ from tastemap.models.calibration import Calibration, bins_of
 from tastemap.models.days import UserDays
 from tastemap.models.distil import distil
 from tastemap.models.factors import FactorModel
-from tastemap.models.fold_in import Prior, fold_in, items_of, users_of
+from tastemap.models.fold_in import fold_in
 from tastemap.models.posterior import PosteriorModel
+from tastemap.models.prior import Prior, items_of, users_of
 from tastemap.models.updating import updated
 
 NOISE = 0.4

@@ -77,25 +77,28 @@ class Vocabulary:
     def __repr__(self) -> str:
         return f"<Vocabulary of {len(self):,} {self.noun}s>"
 
-    @property
+    @cached_property
     def holds_integers(self) -> bool:
         """Whether the raw ids are integers (otherwise strings)."""
         return bool(pa.types.is_integer(self.ids.type))
 
     @cached_property
-    def _raws(self) -> list[Any]:
+    def raw_ids(self) -> list[Any]:
+        """The raw ids by code; not to be changed."""
         raws: list[Any] = self.ids.to_pylist()
         return raws
 
     @cached_property
     def _code_of(self) -> dict[Any, int]:
-        return {raw: code for code, raw in enumerate(self._raws)}
+        return {raw: code for code, raw in enumerate(self.raw_ids)}
 
     def __contains__(self, raw: object) -> bool:
         return self.find(raw) != UNKNOWN
 
     def find(self, raw: object) -> int:
         """The code of one raw id, or `UNKNOWN` (-1)."""
+        if type(raw) is int or type(raw) is str:  # most often
+            return self._code_of.get(raw, UNKNOWN)
         if isinstance(raw, np.generic):
             raw = raw.item()
         if isinstance(raw, bool) or not isinstance(raw, int | str):
@@ -133,7 +136,7 @@ class Vocabulary:
 
     def raw(self, code: int) -> int | str:
         """The raw id of one code."""
-        value: int | str = self._raws[int(code)]
+        value: int | str = self.raw_ids[int(code)]
         return value
 
     def raws(self, codes: Codes | Int64s | Sequence[int]) -> list[int | str]:
@@ -141,7 +144,7 @@ class Vocabulary:
         chosen = codes.tolist() if isinstance(codes, np.ndarray) else [int(one) for one in codes]
         if chosen and min(chosen) < 0:
             raise IndexError(f"{min(chosen)} is no code of a {self.noun}")
-        return [self._raws[code] for code in chosen]
+        return [self.raw_ids[code] for code in chosen]
 
     def parse(self, text: str) -> int | str:
         """Turn an id typed as text (a command line, an address) into one of this vocabulary's kind.

@@ -24,8 +24,7 @@ part, and the whole is named approximate.
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -35,7 +34,7 @@ from tastemap.data.ratings import Ratings
 from tastemap.explanation.basis import Centres
 from tastemap.models.bias import BiasModel
 from tastemap.models.factors import FactorModel
-from tastemap.models.fold_in import FoldedUser, Prior, fold_in
+from tastemap.models.fold_in import FoldedGroup, fold_in, offset_of, with_ones
 from tastemap.models.posterior import PosteriorModel
 from tastemap.models.preference import PreferenceModel
 from tastemap.models.similarity import SimilarityModel
@@ -61,8 +60,7 @@ class Reason(NamedTuple):
     without: float
 
 
-@dataclass(frozen=True, eq=False, kw_only=True)
-class Why:
+class Why(NamedTuple):
     """Why a score is what it is.
 
     Attributes:
@@ -76,39 +74,57 @@ class Why:
 
     score: float
     parts: dict[str, float]
-    reasons: tuple[Reason, ...] = ()
+    reasons: Sequence[Reason] = ()
     exact: bool = True
     remarks: tuple[str, ...] = ()
 
 
-def of_folded(
-    user: FoldedUser, prior: Prior, centres: Centres, items: Codes, shown: int
-) -> list[Why]:
-    """Why somebody folded in gets the scores of some items: exact.
+class GroupWhys(NamedTuple):
+    """Why m users get the scores of n items each, as arrays: a `Why` for each takes too long.
+
+    Attributes:
+        scores: before clipping, shape (m, n).
+        parts: what adds up to them, each of shape (m, n).
+        counts: how many reasons there are for each item of a user, shape (m,).
+        items: codes of what they rated, the largest contributions first, shape (m, n, s); beyond
+            a user's count they say nothing, here and below.
+        values: the ratings, shape (m, n, s).
+        contributions: what they add, shape (m, n, s).
+        without: the scores had they not been given, shape (m, n, s).
+        exact: whether contributions are those of the very scores, and not of some close to them.
+        remarks: how to read it.
+    """
+
+    scores: Float64s
+    parts: dict[str, Float64s]
+    counts: Int64s
+    items: Codes
+    values: Float64s
+    contributions: Float64s
+    without: Float64s
+    exact: bool = True
+    remarks: tuple[str, ...] = ()
+
+
+def of_folded(group: FoldedGroup, centres: Centres, items: Codes, shown: int) -> GroupWhys:
+    """Why users folded in get the scores of some items: exact.
 
     Args:
-        user: the user.
-        prior: they were folded in with.
+        group: the users.
         centres: of the model.
-        items: codes, shape (n,).
+        items: codes for each user, shape (len(group), n).
         shown: how many ratings to name for each.
     """
-    told = _told(user, prior, centres, items, shown)
-    parts = _linear(user.model, user.factors, user.bias, centres, items)
-    parts[OWN] = told.taste.sum(axis=1)
-    if user.thresholds is not None:
+    z = with_ones(group.model.item_factors[items])
+    told = _told(group, centres, items, z, shown)
+    parts = _linear(group.model, group.x, centres, items, z)
+    parts[OWN] = told.own
+    if group.thresholds is not None:
         parts[STEPS] = told.scores - told.latent
     rest = told.scores - sum(parts.values())
     if np.any(np.abs(rest) > _ROUNDING):  # the prior's mean is another than that of the centres
         parts[REST] = rest
-    rows = zip(told.scores.tolist(), _rows(parts), told.reasons(user, shown), strict=True)
-    return [Why(score=score, parts=whole, reasons=reasons) for score, whole, reasons in rows]
-
-
-def _rows(parts: dict[str, Float64s]) -> list[dict[str, float]]:
-    """Parts by name, item by item."""
-    columns = zip(*(part.tolist() for part in parts.values()), strict=True)
-    return [dict(zip(parts, row, strict=True)) for row in columns]
+    return GroupWhys(told.scores, parts, *told.reasons)
 
 
 _ROUNDING = 1e-4
@@ -120,43 +136,41 @@ _APPROXIMATE = (
 
 def of_trained(
     model: FactorModel,
-    code: int,
-    folded: FoldedUser | None,
-    prior: Prior | None,
+    codes: Codes,
+    group: FoldedGroup | None,
     centres: Centres,
     items: Codes,
     shown: int,
-) -> list[Why]:
-    """Why a user in training gets the scores of some items.
+) -> GroupWhys:
+    """Why users in training get the scores of some items.
 
     Args:
         model: with factors.
-        code: of the user.
-        folded: the user folded in by their training ratings; None where the model cannot do that,
+        codes: of the users, shape (m,).
+        group: the users folded in by their training ratings; None where the model cannot do that,
             and contributions stay unknown.
-        prior: they were folded in with.
         centres: of the model.
-        items: codes, shape (n,).
+        items: codes for each user, shape (m, n).
         shown: how many ratings to name for each.
     """
-    bias = 0.0 if model.user_bias is None else float(model.user_bias[code])
-    parts = _linear(model, model.user_factors[code], bias, centres, items)
-    pair = np.full(len(items), code, np.int32), items
-    scores = model.predict_pairs(*pair).astype(np.float64)
+    bias = np.zeros(len(codes)) if model.user_bias is None else model.user_bias[codes]
+    x, z = np.column_stack([model.user_factors[codes], bias]), with_ones(model.item_factors[items])
+    parts = _linear(model, x.astype(np.float64), centres, items, z)
+    pairs = np.repeat(codes, items.shape[1]), items.ravel()
+    scores = model.predict_pairs(*pairs).astype(np.float64).reshape(items.shape)
     remarks: tuple[str, ...] = ("what single ratings add cannot be told for this kind of model",)
-    reasons: list[tuple[Reason, ...]] = [()] * len(items)
-    if folded is not None and prior is not None:
-        told, remarks = _told(folded, prior, centres, items, shown), (_APPROXIMATE,)
-        parts[OWN] = told.taste.sum(axis=1)
+    nothing = np.zeros((*items.shape, 0))
+    reasons = _Reasons(np.zeros(len(codes), np.int64), nothing.astype(np.int32), *[nothing] * 3)
+    if group is not None:
+        told, remarks = _told(group, centres, items, z, shown), (_APPROXIMATE,)
+        parts[OWN] = told.own
         # As much as it changes the solution, it changes what is shown.
-        reasons = told.reasons(folded, shown, scores - told.scores)
+        apart = (scores - told.scores)[:, :, None]
+        reasons = told.reasons._replace(without=told.reasons.without + apart)
     if isinstance(model, PosteriorModel) and model.thresholds is not None:
-        parts[STEPS] = scores - model.predict_latent(*pair)
+        parts[STEPS] = scores - model.predict_latent(*pairs).reshape(items.shape)
     parts[REST] = scores - sum(parts.values())
-    return [
-        Why(score=score, parts=whole, reasons=because, exact=False, remarks=remarks)
-        for score, whole, because in zip(scores.tolist(), _rows(parts), reasons, strict=True)
-    ]
+    return GroupWhys(scores, parts, *reasons, exact=False, remarks=remarks)
 
 
 def of_biases(model: BiasModel, code: int, items: Codes) -> list[Why]:
@@ -203,7 +217,7 @@ def of_list(
                 float(added[at]),
                 without(int(rated[at]), float(added[at])) + (0.0 if exact else score - own),
             )
-            for at in _order(added, shown).tolist()
+            for at in _largest(np.abs(added), shown).tolist()
         )
         remarks = ("a score ranks the items of one user; it is no rating",)
         found.append(Why(score=score, parts=parts, reasons=reasons, exact=exact, remarks=remarks))
@@ -228,112 +242,107 @@ def _left_out(
     return solved
 
 
-class _Told(NamedTuple):
-    """A folded user taken apart.
+class _Reasons(NamedTuple):
+    """The ratings that add most: as in `GroupWhys`."""
 
-    Attributes:
-        taste: what each rating adds, (q_i - q̄) · g_j e_j, shape (n, m).
-        latent: what factors and biases add up to, shape (n,): the score, or behind it.
-        scores: shape (n,).
-        without: scores without each rating, at least where they are shown, shape (n, m).
-    """
-
-    taste: Float64s
-    latent: Float64s
-    scores: Float64s
+    counts: Int64s
+    items: Codes
+    values: Float64s
+    contributions: Float64s
     without: Float64s
 
-    def reasons(
-        self, user: FoldedUser, shown: int, apart: Float64s | float = 0.0
-    ) -> list[tuple[Reason, ...]]:
-        """The ratings that add most, for each item.
 
-        Args:
-            user: whose ratings they are.
-            shown: how many.
-            apart: what the scores are more than the solution's, shape (n,).
-        """
-        order = _order(self.taste, shown)
-        row = np.arange(len(order))[:, None]
-        columns = (
-            user.items[order],
-            user.values[order],
-            self.taste[row, order],
-            self.without[row, order] + np.reshape(apart, (-1, 1)),
-        )
-        rows = zip(*(column.tolist() for column in columns), strict=True)
-        return [tuple(map(Reason, *row)) for row in rows]
+class _Told(NamedTuple):
+    """Folded users taken apart.
+
+    Attributes:
+        latent: what factors and biases add up to, shape (m, n): the score, or behind it.
+        scores: shape (m, n).
+        own: what the user's own ratings add, shape (m, n).
+        reasons: the ratings that add most.
+    """
+
+    latent: Float64s
+    scores: Float64s
+    own: Float64s
+    reasons: _Reasons
 
 
-def _told(user: FoldedUser, prior: Prior, centres: Centres, items: Codes, shown: int) -> _Told:
-    model, steps = user.model, user.thresholds
-    z_rated, z = _z(model, user.items), _z(model, items)
-    # A rated item that has no training ratings took no part.
-    z_rated[~user.counted] = 0
-    item_bias = np.zeros(model.n_items) if model.item_bias is None else model.item_bias
-    base = model.mean + item_bias.astype(np.float64)
-    x = np.append(user.factors.astype(np.float64), user.bias)
-    values = user.values.astype(np.float64)
+def _told(group: FoldedGroup, centres: Centres, items: Codes, z: Float64s, shown: int) -> _Told:
+    steps, offset, x = group.thresholds, group.offset, group.x[:, :, None]
+    latent_rated = offset + (group.z @ x)[..., 0]
+    latent = offset_of(group.model, items) + (z @ x)[..., 0]
+    values = group.values
     if steps is not None:
-        values = steps.behind(user.values, base[user.items] + z_rated @ x)[0]
+        values = steps.behind(values, latent_rated)[0]
+    surprises = values - offset - group.z @ group.prior.mean
+    # z_i · g_j; what each rating adds, (q_i - q̄) · g_j e_j
+    along = z @ group.gains
+    centre = centres.item @ group.gains[:, :-1] + group.gains[:, -1]
+    taste = (along - centre[:, None]) * surprises[:, None]
+    # What only fills a row up comes last.
+    order = _largest(np.where(group.given[:, None], np.abs(taste), -1), shown)
+    row, column = np.arange(len(group))[:, None, None], np.arange(items.shape[1])[:, None]
     if steps is None:
-        covariance = user.covariance
-    else:  # the user's own says how sure the steps leave it
-        precision = prior.precision + z_rated.T @ z_rated / user.noise_variance
-        covariance = np.asarray(np.linalg.inv(precision), np.float64)
-    gains = covariance @ z_rated.T / user.noise_variance
-    surprises = values - base[user.items] - z_rated @ prior.mean
-    latent = base[items] + z @ x
-    taste = (z[:, :-1] - centres.item) @ gains[:-1] * surprises
-    if steps is not None:
+        scores = latent
+        leverage = np.einsum("mjk,mkj->mj", group.z, group.gains)
+        moved = along * ((values - latent_rated) / (1 - leverage))[:, None]
+        without = latent[:, :, None] - moved[row, column, order]
+    else:
         scores = np.asarray(steps.expected(latent.astype(np.float32)), np.float64)
-        return _Told(taste, latent, scores, _solved_without(user, prior, items, taste, shown))
-    leverage = np.einsum("mk,km->m", z_rated, gains)
-    moved = (z @ gains) * ((values - base[user.items] - z_rated @ x) / (1 - leverage))
-    return _Told(taste, latent, latent, latent[:, None] - moved)
+        without = _solved_without(group, items, order)
+    reasons = _Reasons(
+        np.minimum(group.given.sum(axis=1), shown),
+        group.items[row, order],
+        group.values[row, order],
+        taste[row, column, order],
+        without,
+    )
+    return _Told(latent, scores, taste.sum(axis=-1), reasons)
 
 
-def _solved_without(
-    user: FoldedUser, prior: Prior, items: Codes, taste: Float64s, shown: int
-) -> Float64s:
+def _solved_without(group: FoldedGroup, items: Codes, order: Int64s) -> Float64s:
     """Scores without each rating that is shown, by solving without it: no formula is exact here."""
-    without = np.full(taste.shape, np.nan)
-    for at in np.unique(_order(taste, shown)).tolist():
-        others = user.counted.copy()
-        others[at] = False
-        left = fold_in(
-            user.model,
-            user.items[others],
-            user.values[others],
-            noise_variance=user.noise_variance,
-            prior=prior,
-            thresholds=user.thresholds,
-        )
-        without[:, at] = left.predict()[items]
+    without = np.full(order.shape, np.nan)
+    for row in range(len(group)):
+        user = group.user(row)
+        for at in np.unique(order[row]).tolist():
+            if at >= len(user.items):
+                continue  # only fills the row up
+            others = user.counted.copy()
+            others[at] = False
+            left = fold_in(
+                user.model,
+                user.items[others],
+                user.values[others],
+                noise_variance=user.noise_variance,
+                prior=user.prior,
+                thresholds=user.thresholds,
+            )
+            place = order[row] == at
+            without[row][place] = np.broadcast_to(left.predict(items[row])[:, None], place.shape)[
+                place
+            ]
     return without
 
 
-def _z(model: FactorModel, items: Codes) -> Float64s:
-    return np.column_stack([model.item_factors[items], np.ones(len(items))]).astype(np.float64)
-
-
 def _linear(
-    model: FactorModel, factors: AnyArray, bias: float, centres: Centres, items: Codes
+    model: FactorModel, x: Float64s, centres: Centres, items: Codes, z: Float64s
 ) -> dict[str, Float64s]:
-    """The parts that are no taste, as in `tastemap.explanation.why`, each of shape (n,)."""
-    p, q = factors.astype(np.float64), model.item_factors[items].astype(np.float64)
-    item_bias = np.zeros(len(items)) if model.item_bias is None else model.item_bias[items]
-    everybody = np.full(len(items), model.mean + centres.user @ centres.item)
+    """The parts that are no taste, as in `tastemap.explanation.why`, each of shape (m, n)."""
+    item_bias = np.zeros(items.shape) if model.item_bias is None else model.item_bias[items]
+    shared = centres.user @ centres.item
+    user_bias = x[:, :-1] @ centres.item + x[:, -1] - shared
     return {
-        MEAN: everybody,
-        USER_BIAS: np.full(len(items), bias + (p - centres.user) @ centres.item),
-        ITEM_BIAS: item_bias + (q - centres.item) @ centres.user,
+        MEAN: np.full(items.shape, model.mean + shared),
+        USER_BIAS: np.broadcast_to(user_bias[:, None], items.shape),
+        ITEM_BIAS: item_bias + (z[:, :, :-1] @ centres.user - shared),
     }
 
 
-def _order(added: AnyArray, shown: int) -> Int64s:
+def _largest(size: AnyArray, shown: int) -> Int64s:
     """Places of the largest of each row, the largest first."""
-    return np.argsort(-np.abs(added), axis=-1, kind="stable")[..., :shown]
+    return np.argsort(-size, axis=-1, kind="stable")[..., :shown]
 
 
 def of_count(ratings: Ratings, items: Codes) -> list[Why]:

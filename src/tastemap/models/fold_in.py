@@ -24,13 +24,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Self
 
 import numpy as np
 
-from tastemap.arrays import AnyArray, Codes, Factors, Float64s, Mask, Values, frozen
+from tastemap.arrays import Codes, Factors, Float64s, Int64s, Mask, Values, frozen
 from tastemap.errors import DataError, NotFittedFor
 from tastemap.models.factors import FactorModel
+from tastemap.models.prior import Prior
 from tastemap.models.protocol import ListModel
 from tastemap.models.thresholds import Thresholds
 
@@ -39,67 +39,10 @@ _MOST_TURNS, _SETTLED = 200, 1e-5
 """Of expectation maximisation; settled, in units of the noise, when x moves by less."""
 
 
-@dataclass(frozen=True, eq=False)
-class Prior:
-    """What is expected of a user, or an item, nobody has seen.
-
-    Attributes:
-        mean: factors and, last, the bias, shape (k + 1,).
-        precision: inverse of their covariance, shape (k + 1, k + 1).
-    """
-
-    mean: Float64s
-    precision: Float64s
-
-    @classmethod
-    def of(cls, rows: AnyArray) -> Self:
-        """Mean and covariance of those with ratings, shape (n, k + 1), n at least 1."""
-        x = rows.astype(np.float64)
-        covariance = np.atleast_2d(np.cov(x.T, bias=True))
-        # A coordinate in which all are alike stays invertible.
-        floor = max(float(np.trace(covariance)), 1e-6) * 1e-6
-        precision = np.linalg.inv(covariance + floor * np.eye(len(covariance)))
-        return cls(x.mean(axis=0), np.asarray(precision, np.float64))
-
-    @cached_property
-    def covariance(self) -> Float64s:
-        """The inverse of the precision, shape (k + 1, k + 1)."""
-        return np.asarray(np.linalg.inv(self.precision), np.float64)
-
-    def given(self, z: Float64s, noise_variance: float) -> Float64s:
-        """Covariance after ratings of items z, shape (n, k + 1): (precision + zᵀ z / σ²)⁻¹.
-
-        Of few ratings by the matrix inversion lemma, C - C zᵀ (σ² + z C zᵀ)⁻¹ z C with the prior's
-        covariance C: the matrix to invert then has a row a rating, not a row a factor.
-        """
-        if 2 * len(z) > len(self.mean):
-            precision = self.precision + z.T @ z / noise_variance
-            return np.asarray(np.linalg.inv(precision), np.float64)
-        along = z @ self.covariance
-        inner = along @ z.T + noise_variance * np.eye(len(z))
-        return np.asarray(self.covariance - along.T @ np.linalg.solve(inner, along), np.float64)
-
-
-def users_of(model: FactorModel) -> Factors:
-    """Factors and, last, the bias of a model's users, shape (n_users, k + 1).
-
-    Raises:
-        NotFittedFor: the model has no biases.
-    """
-    if model.user_bias is None:
-        raise NotFittedFor("a model without biases cannot take in new users or ratings")
-    return np.column_stack([model.user_factors, model.user_bias])
-
-
-def items_of(model: FactorModel) -> Factors:
-    """Factors and, last, the bias of a model's items, shape (n_items, k + 1).
-
-    Raises:
-        NotFittedFor: the model has no biases.
-    """
-    if model.item_bias is None:
-        raise NotFittedFor("a model without biases cannot take in new users or ratings")
-    return np.column_stack([model.item_factors, model.item_bias])
+def offset_of(model: FactorModel, items: Codes) -> Float64s:
+    """What a model with biases predicts of items without the user, μ + c, of any shape."""
+    assert model.item_bias is not None  # noqa: S101  # only such are folded into
+    return (model.mean + model.item_bias[items]).astype(np.float64)
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -113,7 +56,7 @@ class FoldedUser:
         counted: which of these the model knows the items of, so that they count, shape (n,).
         factors: p, shape (k,).
         bias: b, in units of the ratings.
-        covariance: of factors and, last, the bias, shape (k + 1, k + 1).
+        prior: what was expected of them before.
         noise_variance: of a rating around its prediction, in squared units of the ratings.
         thresholds: those of the model, if it has some: factors and bias are then of latent values.
     """
@@ -124,7 +67,7 @@ class FoldedUser:
     counted: Mask
     factors: Factors
     bias: float
-    covariance: Float64s
+    prior: Prior = field(repr=False)
     noise_variance: float
     thresholds: Thresholds | None = None
 
@@ -133,7 +76,19 @@ class FoldedUser:
         for name in ("values", "factors"):
             object.__setattr__(self, name, frozen(getattr(self, name), np.float32))
         object.__setattr__(self, "counted", frozen(self.counted, np.bool_))
-        object.__setattr__(self, "covariance", frozen(self.covariance, np.float64))
+
+    @cached_property
+    def covariance(self) -> Float64s:
+        """Of factors and, last, the bias, shape (k + 1, k + 1)."""
+        items = self.items[self.counted]
+        z = with_ones(self.model.item_factors[items])
+        if self.thresholds is not None:
+            latent = self.predict_latent(items).astype(np.float64)
+            variance = self.thresholds.behind(self.values[self.counted], latent)[1]
+            known = 1 - variance / self.noise_variance
+            # At least 0 but for rounding: a step never says more than the value behind it.
+            z *= np.sqrt(np.maximum(known, 0))[:, None]
+        return frozen(self.prior.given(z, self.noise_variance), np.float64)
 
     def __repr__(self) -> str:
         return f"<FoldedUser with {len(self.items):,} ratings>"
@@ -156,7 +111,7 @@ class FoldedUser:
 
         Of what is open about the user, and of noise; the items are taken as known.
         """
-        z = np.column_stack([self.model.item_factors[items], np.ones(len(items))])
+        z = with_ones(self.model.item_factors[items])
         variance = np.einsum("nk,kl,nl->n", z, self.covariance, z, optimize=True)
         noise: Float64s | float = self.noise_variance
         if self.thresholds is not None:
@@ -166,18 +121,66 @@ class FoldedUser:
         return np.asarray(np.sqrt(variance + noise), np.float32)
 
 
-def predict_together(users: Sequence[FoldedUser]) -> Values:
-    """What each of some users of one model predicts, shape (len(users), n_items).
+@dataclass(frozen=True, eq=False, kw_only=True)
+class FoldedGroup:
+    """New users of one model, solved for together, which takes much less time than one by one.
 
-    One product of matrices reads the items' factors once, not once for each.
+    Attributes:
+        model: what they were folded into.
+        items: codes of the items rated, shape (m, n) for m users, of whom none has more than n
+            ratings; filled up with 0.
+        values: the ratings, filled up.
+        given: which ratings are none that only fill up, shape (m, n).
+        counted: which of them the model knows the items of, so that they count, shape (m, n).
+        offset: what the model predicts of each rating without the user, μ + c, shape (m, n).
+        z: factors and 1 of the items, 0 where a rating does not count, shape (m, n, k + 1).
+        gains: how much each rating moves x, shape (m, k + 1, n).
+        x: factors and, last, the bias, shape (m, k + 1).
+        prior: what was expected of them before.
+        noise_variance: of a rating around its prediction, in squared units of the ratings.
+        thresholds: those of the model, if it has some: x is then of latent values.
     """
-    model = users[0].model
-    latent = np.stack([one.factors for one in users]) @ model.item_factors.T
-    latent += np.array([model.mean + one.bias for one in users], np.float32)[:, None]
-    if model.item_bias is not None:
-        latent += model.item_bias
-    steps = users[0].thresholds
-    return latent if steps is None else steps.expected(latent)
+
+    model: FactorModel
+    items: Codes
+    values: Float64s
+    given: Mask
+    counted: Mask
+    offset: Float64s
+    z: Float64s
+    gains: Float64s
+    x: Float64s
+    prior: Prior
+    noise_variance: float
+    thresholds: Thresholds | None
+
+    def __len__(self) -> int:
+        return len(self.x)
+
+    @property
+    def factors(self) -> Factors:
+        """p, shape (m, k)."""
+        return self.x[:, :-1].astype(np.float32)
+
+    def user(self, row: int) -> FoldedUser:
+        """One of them."""
+        given = self.given[row]
+        return FoldedUser(
+            model=self.model,
+            items=self.items[row, given],
+            values=self.values[row, given],
+            counted=self.counted[row, given],
+            factors=self.factors[row],
+            bias=float(self.x[row, -1]),
+            prior=self.prior,
+            noise_variance=self.noise_variance,
+            thresholds=self.thresholds,
+        )
+
+    def predict(self) -> Values:
+        """Predicted ratings of all items by each, shape (m, n_items)."""
+        latent = self.model.predict_rows(self.factors, self.x[:, -1].astype(np.float32))
+        return latent if self.thresholds is None else self.thresholds.expected(latent)
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -235,48 +238,110 @@ def fold_in(
             differ in number.
         NotFittedFor: the model has no biases.
     """
-    items, values = np.asarray(items), np.asarray(values, np.float64)
-    if items.shape != values.shape or items.ndim != 1:
-        raise DataError(f"{items.shape} items and {values.shape} ratings are not pairs")
-    if len(items) and not 0 <= items.min() <= items.max() < model.n_items:
-        raise DataError(f"an item code is not one of {model.n_items}")
-    if len(np.unique(items)) != len(items):
-        raise DataError("an item is rated twice")
-    if not np.all(np.isfinite(values)):
-        raise DataError("a rating is not a finite number")
-    if model.item_bias is None:
-        raise NotFittedFor("a model without biases cannot take in new users or ratings")
-    z = np.column_stack([model.item_factors[items], np.ones(len(items))]).astype(np.float64)
-    offset = (model.mean + model.item_bias[items]).astype(np.float64)
+    group = fold_in_group(
+        model,
+        [(items, values)],
+        noise_variance=noise_variance,
+        prior=prior,
+        thresholds=thresholds,
+    )
+    return group.user(0)
+
+
+def fold_in_group(
+    model: FactorModel,
+    ratings: Sequence[tuple[Codes, Values]],
+    *,
+    item_counts: Int64s | None = None,
+    noise_variance: float,
+    prior: Prior,
+    thresholds: Thresholds | None = None,
+) -> FoldedGroup:
+    """Solve for several users, best of about as many ratings each. See `fold_in`.
+
+    Args:
+        model: a model with biases.
+        ratings: of each user the codes of items, and the ratings.
+        item_counts: training ratings of each item, shape (n_items,): of one without any nothing is
+            known, so that its rating does not count. None: all count.
+        noise_variance: as of `fold_in`.
+        prior: the same.
+        thresholds: the same.
+    """
+    items, values, given = _filled_up(ratings, 0.0 if thresholds is None else thresholds.values[0])
+    _check(model, items, values, given)
+    counted = given if item_counts is None else given & (item_counts[items] > 0)
+    z = with_ones(model.item_factors[items]) * counted[:, :, None]
+    offset, gains = offset_of(model, items), prior.gains(z, noise_variance)
 
     def solved(latent: Float64s) -> Float64s:
         # Of the difference from the prior mean, so that nothing is lost where the prior is sharp.
-        return prior.mean + covariance @ (z.T @ (latent - offset - z @ prior.mean)) / noise_variance
+        return prior.mean + _times(gains, latent - offset - z @ prior.mean)
 
-    covariance = prior.given(z, noise_variance)
     if thresholds is None:
-        x = solved(values.astype(np.float64))
+        x = solved(values)
     else:
-        x = prior.mean
+        x, moves = np.tile(prior.mean, (len(ratings), 1)), np.ones(len(ratings), np.bool_)
         for _ in range(_MOST_TURNS):
-            before, x = x, solved(thresholds.behind(values, offset + z @ x)[0])
-            if np.max(np.abs(x - before)) <= _SETTLED * thresholds.noise:
+            now = solved(thresholds.behind(values, offset + _times(z, x))[0])
+            apart = np.max(np.abs(now - x), axis=1)
+            x[moves] = now[moves]
+            moves &= apart > _SETTLED * thresholds.noise
+            if not moves.any():
                 break
-        known = 1 - thresholds.behind(values, offset + z @ x)[1] / noise_variance
-        # At least 0 but for rounding: a step never says more than the value behind it.
-        weighted = z * np.sqrt(np.maximum(known, 0))[:, None]
-        covariance = prior.given(weighted, noise_variance)
-    return FoldedUser(
+    return FoldedGroup(
         model=model,
         items=items,
         values=values,
-        counted=np.ones(len(items), np.bool_),
-        factors=x[:-1].astype(np.float32),
-        bias=float(x[-1]),
-        covariance=covariance,
+        given=given,
+        counted=counted,
+        offset=offset,
+        z=z,
+        gains=gains,
+        x=x,
+        prior=prior,
         noise_variance=noise_variance,
         thresholds=thresholds,
     )
+
+
+def _filled_up(
+    ratings: Sequence[tuple[Codes, Values]], filler: float
+) -> tuple[Codes, Float64s, Mask]:
+    """Items and values in rows of one length, and where they are given."""
+    lengths = [len(items) for items, _ in ratings]
+    if any(items.shape != values.shape or items.ndim != 1 for items, values in ratings):
+        shapes = ", ".join(f"{items.shape} and {values.shape}" for items, values in ratings)
+        raise DataError(f"items and ratings are not pairs: there are {shapes}")
+    given = np.arange(max(lengths)) < np.array(lengths)[:, None]
+    items, values = np.zeros(given.shape, np.int32), np.full(given.shape, filler)
+    items[given] = np.concatenate([one for one, _ in ratings])
+    values[given] = np.concatenate([one for _, one in ratings])
+    return items, values, given
+
+
+def _check(model: FactorModel, items: Codes, values: Float64s, given: Mask) -> None:
+    if model.item_bias is None:
+        raise NotFittedFor("a model without biases cannot take in new users or ratings")
+    if not 0 <= items.min(initial=0) <= items.max(initial=0) < model.n_items:
+        raise DataError(f"an item code is not one of {model.n_items}")
+    ordered = np.sort(np.where(given, items, -1), axis=1)
+    if np.any((ordered[:, 1:] == ordered[:, :-1]) & (ordered[:, 1:] >= 0)):
+        raise DataError("an item is rated twice")
+    if not np.all(np.isfinite(values)):
+        raise DataError("a rating is not a finite number")
+
+
+def with_ones(factors: Factors) -> Float64s:
+    """With a 1 as last of each, shape (..., k + 1)."""
+    z = np.ones((*factors.shape[:-1], factors.shape[-1] + 1))
+    z[..., :-1] = factors
+    return z
+
+
+def _times(matrices: Float64s, vectors: Float64s) -> Float64s:
+    """Each matrix times its vector."""
+    return np.asarray((matrices @ vectors[..., None])[..., 0])
 
 
 def ask_next(user: FoldedUser, known: Float64s, n: int = 5) -> Codes:
@@ -295,7 +360,7 @@ def ask_next(user: FoldedUser, known: Float64s, n: int = 5) -> Codes:
         Item codes, at most ``n``: fewer when no other has a chance to be known.
     """
     model = user.model
-    z = np.column_stack([model.item_factors, np.ones(model.n_items)]).astype(np.float64)
+    z = with_ones(model.item_factors)
     chance = np.array(known, np.float64)
     chance[user.items] = 0
     covariance = user.covariance

@@ -115,14 +115,7 @@ class Thresholds:
         Raises:
             DataError: a rating is not one of ``values``.
         """
-        step = np.searchsorted(self.values, values - _SAME).clip(max=len(self.values) - 1)
-        strange = np.abs(self.values[step] - values) > _SAME
-        if strange.any():
-            steps = ", ".join(f"{value:g}" for value in self.values)
-            raise DataError(
-                f"the rating {values[np.argmax(strange)]:g} is not one of those of training, which "
-                f'likelihood="ordinal" takes as steps of a scale: {steps}'
-            )
+        step = self.steps(values)
         eras = self.eras(times)
         low = (self._all_cuts[eras, step] - latent) / self.noise
         high = (self._all_cuts[eras, step + 1] - latent) / self.noise
@@ -135,6 +128,22 @@ class Thresholds:
         ends = _times(low, at_low) - _times(high, at_high)
         variance = np.where(far, 0, np.clip(1 + ends / mass - mean**2, 0, 1))
         return latent + self.noise * mean, self.noise**2 * variance
+
+    def steps(self, values: AnyArray) -> Int64s:
+        """Which step of the scale each rating is, of the shape of ``values``.
+
+        Raises:
+            DataError: a rating is not one of ``values``.
+        """
+        step = np.searchsorted(self.values, values - _SAME).clip(max=len(self.values) - 1)
+        strange = np.abs(self.values[step] - values) > _SAME
+        if strange.any():
+            steps = ", ".join(f"{value:g}" for value in self.values)
+            raise DataError(
+                f"the rating {values[strange][0]:g} is not one of those of training, which "
+                f'likelihood="ordinal" takes as steps of a scale: {steps}'
+            )
+        return step
 
     @cached_property
     def _all_cuts(self) -> Float64s:

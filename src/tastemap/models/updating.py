@@ -37,8 +37,8 @@ from tastemap.arrays import Codes, Factors, Float64s, Int64s, Mask, Values
 from tastemap.data.joining import Joined
 from tastemap.models.calibration import Calibration, bins_like
 from tastemap.models.factors import FactorModel
-from tastemap.models.fold_in import Prior, items_of, users_of
 from tastemap.models.posterior import PosteriorModel
+from tastemap.models.prior import Prior, items_of, users_of
 from tastemap.models.protocol import blocks
 from tastemap.models.thresholds import Thresholds
 

@@ -6,12 +6,14 @@ import asyncio
 import contextlib
 import gc
 from collections.abc import AsyncIterator
+from typing import Any
 
 from fastapi import FastAPI
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
-from starlette.routing import Route
+from starlette.routing import Match, Route
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from tastemap.web import pages
 from tastemap.web.feedback.store import FeedbackStore
@@ -40,6 +42,47 @@ _LOOK_EVERY = 0.5
 themselves: somebody has just asked for another model there."""
 
 
+class _Application(FastAPI):
+    """FastAPI, with a short way to the operations of the API.
+
+    They answer errors themselves and need nothing of what FastAPI puts around a request, which
+    takes longer than most of them.
+    """
+
+    def __init__(self, auth: Authenticator, settings: Settings, **given: Any) -> None:
+        super().__init__(**given)
+        self._entry = Guard(
+            _Operations(super().__call__),
+            auth=auth,
+            hosts=settings.hosts,
+            origins=settings.origins,
+            max_body=settings.max_body,
+            rate=settings.rate,
+        )
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one request."""
+        scope["app"] = self
+        await self._entry(scope, receive, send)
+
+
+class _Operations:
+    """Answers what asks for an operation, and gives the rest to another application."""
+
+    def __init__(self, others: ASGIApp) -> None:
+        self._routes, self._others = [one.route() for one in OPERATIONS], others
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "http":
+            for route in self._routes:
+                match, found = route.matches(scope)
+                if match is Match.FULL:
+                    scope.update(found)
+                    await route.app(scope, receive, send)
+                    return
+        await self._others(scope, receive, send)
+
+
 def create_app(settings: Settings, store: FeedbackStore | None = None) -> FastAPI:
     """The service as an ASGI application.
 
@@ -54,7 +97,9 @@ def create_app(settings: Settings, store: FeedbackStore | None = None) -> FastAP
         ConfigError: without keys it would be open to others than the programs of this machine.
     """
     auth = Authenticator.of(settings)
-    app = FastAPI(
+    app = _Application(
+        auth,
+        settings,
         title="tastemap",
         openapi_url=None,  # written from the operations instead
         lifespan=_lifespan,
@@ -65,14 +110,6 @@ def create_app(settings: Settings, store: FeedbackStore | None = None) -> FastAP
     app.router.routes.append(Route("/openapi.json", openapi))
     pages.mount(app)
     app.router.routes.extend(sign_in.routes(auth))
-    app.add_middleware(
-        Guard,
-        auth=auth,
-        hosts=settings.hosts,
-        origins=settings.origins,
-        max_body=settings.max_body,
-        rate=settings.rate,
-    )
     return app
 
 
@@ -105,6 +142,8 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
         # Millions of ids live as long as the model: looking through them for garbage takes long.
         gc.collect()
         gc.freeze()
+        # The lists of one batch alone are a thousand objects, and none of them is garbage yet.
+        gc.set_threshold(20_000)
     app.state.refit = admin.RefitProcess()
     looking = asyncio.create_task(_look(app.state.shelf))
     try:

@@ -1,8 +1,8 @@
 """Lists that are asked for at the same time are made together.
 
 A product of matrices for eight users takes much less time than eight products for one. Nobody
-waits for others to come: what is made together is what came while the event loop, or a thread for
-large models, was busy.
+waits for a time that somebody might come in: what is made together is what came while the event
+loop, or a thread for large models, was busy, and what comes while these requests are read.
 """
 
 from __future__ import annotations
@@ -19,6 +19,10 @@ if TYPE_CHECKING:
 
 MOST = 16
 """Lists that are made together, at most: beyond, others would wait longer and little is gained."""
+
+_QUIET = 2
+"""Turns of the event loop in which nobody came, after which nobody is waited for: in one turn it
+reads a request, in the next it handles it."""
 
 _Asking = tuple["Person", ListOptions, "asyncio.Future[Recommendations]"]
 
@@ -41,17 +45,25 @@ class Batches:
         answer: asyncio.Future[Recommendations] = loop.create_future()
         self._waiting.append((person, asked, answer))
         if self._working is None:
-            # It begins when everybody whose request is here already has come this far.
             self._working = loop.create_task(self._work())
         return await answer
 
     async def _work(self) -> None:
         try:
             while self._waiting:
+                await self._gathered()
                 await self._next()
                 await asyncio.sleep(0)  # what asks for less comes in between
         finally:
             self._working = None
+
+    async def _gathered(self) -> None:
+        """Let everybody come whose request is here already, or arrives meanwhile."""
+        quiet = 0
+        while quiet < _QUIET and len(self._waiting) < MOST:
+            before = len(self._waiting)
+            await asyncio.sleep(0)
+            quiet = quiet + 1 if len(self._waiting) == before else 0
 
     async def _next(self) -> None:
         """Make the lists of those who ask the same as the first."""

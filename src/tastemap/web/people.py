@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from tastemap import newcomers
-from tastemap.arrays import Codes, Values
+from tastemap.arrays import Codes, Int64s, Values
 from tastemap.data.vocabulary import UNKNOWN, Vocabulary
 from tastemap.errors import DataError, NotFittedFor, UnknownItemError, UnknownUserError
-from tastemap.models.fold_in import FoldedUser
+from tastemap.models.fold_in import FoldedGroup, FoldedUser
 from tastemap.newcomers import Newcomers
 from tastemap.recommender import Recommender
 from tastemap.web.recent import Recent
@@ -22,9 +22,12 @@ from tastemap.web.schemas.asked import Id
 if TYPE_CHECKING:
     from tastemap.web.feedback.store import FeedbackStore, UserFeedback
 
+Groups = list[tuple[Int64s, FoldedGroup]]
+"""Users solved for together, with the places they have among others."""
+
 _INT64 = range(-(2**63), 2**63)
 _KEPT = 2_000
-"""Users that are remembered: what is solved for one takes some 30 KB with 64 factors."""
+"""Users that are remembered: one takes a kilobyte or so."""
 
 
 @dataclass(eq=False, kw_only=True)
@@ -36,8 +39,8 @@ class Person:
         code: of a user whose training ratings count as they are; otherwise -1.
         items: codes of the items they rated, shape (n,).
         values: the ratings, shape (n,).
-        folded: the user solved for from these ratings; None where the rows of training hold, or
-            the model cannot take in ratings.
+        solved: whether the user is solved for from these ratings; False where the rows of training
+            hold, or the model cannot take in ratings.
         said: what was posted.
         counted: whether the answers count that.
         remarks: what to know of it.
@@ -47,7 +50,7 @@ class Person:
     code: int
     items: Codes
     values: Values
-    folded: FoldedUser | None = None
+    solved: bool = False
     said: UserFeedback | None = None
     counted: bool = True
     remarks: tuple[str, ...] = ()
@@ -153,21 +156,53 @@ class People:
             NotFittedFor: the model cannot take in new users.
         """
         by_code: dict[int, float] = {}
+        find, (low, high) = self._ratings.item_ids.find, self._ratings.scale
         for item, value in ratings:
-            code = self.item_code(item)
+            code = find(item)
+            if code == UNKNOWN:
+                code = self.item_code(item)
             if code in by_code:
                 raise DataError(f"item {item!r} is rated twice: rate it once")
             by_code[code] = value
-        newcomers.check(self._recommender, dict(ratings))
+        if not all(low <= value <= high for _, value in ratings):
+            newcomers.check(self._recommender, dict(ratings))  # says which
         items = np.fromiter(by_code, np.int32, len(by_code))
         values = np.fromiter(by_code.values(), np.float32, len(by_code))
-        one = Person(id=None, code=UNKNOWN, items=items, values=values)
-        if self._recommender.model.predicts == "ratings":
-            if self.newcomers is None:
-                Newcomers.of(self._recommender)  # raises
-            else:
-                one.folded = self.newcomers.fold(self._recommender, items, values)
-        return one
+        rates = self._recommender.model.predicts == "ratings"
+        if rates and self.newcomers is None:
+            Newcomers.of(self._recommender)  # raises
+        if rates and self.newcomers is not None:
+            self.newcomers.check(values)
+        return Person(id=None, code=UNKNOWN, items=items, values=values, solved=rates)
+
+    def folded(self, person: Person) -> FoldedUser | None:
+        """The user solved for from their ratings; None: see `Person.solved`."""
+        if not person.solved or self.newcomers is None:
+            return None
+        return self.newcomers.fold(self._recommender, person.items, person.values)
+
+    def fold(self, people: Sequence[Person]) -> Groups:
+        """Those solved for from their ratings, in groups, each with its places in ``people``."""
+        places = [place for place, one in enumerate(people) if one.solved]
+        return self._groups(places, [(people[at].items, people[at].values) for at in places])
+
+    def fold_trained(self, people: Sequence[Person], places: Sequence[int]) -> Groups:
+        """Users of training solved for from their ratings there alone, for reasons.
+
+        Args:
+            people: some users.
+            places: which of them.
+        """
+        return self._groups(places, [once(*self.trained(people[at].code)) for at in places])
+
+    def _groups(self, places: Sequence[int], rated: Sequence[tuple[Codes, Values]]) -> Groups:
+        if self.newcomers is None or not places:
+            return []
+        at = np.array(places)
+        return [
+            (at[some], group)
+            for some, group in self.newcomers.fold_together(self._recommender, rated)
+        ]
 
     def trained(self, code: int) -> tuple[Codes, Values]:
         """What a user rated in training: codes of items, and ratings."""
@@ -175,22 +210,16 @@ class People:
             return np.zeros(0, np.int32), np.zeros(0, np.float32)
         return self._ratings.by_user.row(code)
 
-    def training_folded(self, person: Person) -> FoldedUser | None:
-        """A user of training solved for from their ratings alone, for reasons."""
-        if self.newcomers is None:
-            return None
-        return self.newcomers.fold(self._recommender, *once(*self.trained(person.code)))
-
     def _found(self, raw: Id, said: UserFeedback | None) -> Person:
         """The user, posted ratings over those of training."""
         code = self._ratings.user_ids.find(raw)
         items, values = self.trained(code)
         if not len(items):
             code = UNKNOWN
+        if said is None or not (said.ratings or said.removed or said.forgotten):
+            return Person(id=raw, code=code, items=items, values=values, said=said)
         trained = dict(zip(items.tolist(), values.tolist(), strict=True))
-        now, unknown = trained, 0
-        if said is not None:
-            now, unknown = self._overlaid({} if said.forgotten else trained, said)
+        now, unknown = self._overlaid({} if said.forgotten else trained, said)
         remarks = (f"{unknown} rated items are new to the model",) if unknown else ()
         if now == trained:
             return Person(id=raw, code=code, items=items, values=values, said=said, remarks=remarks)
@@ -204,15 +233,14 @@ class People:
         if not now or self._recommender.model.predicts == "scores":
             return Person(code=UNKNOWN, remarks=remarks, **some)
         if self.newcomers is None:
-            forgotten = said is not None and said.forgotten
             why = "this model cannot take in ratings: what was posted counts from the next fit on"
-            known = UNKNOWN if forgotten else code
+            known = UNKNOWN if said.forgotten else code
             return Person(code=known, counted=False, remarks=(*remarks, why), **some)
         try:
-            folded = self.newcomers.fold(self._recommender, codes, some["values"])
+            self.newcomers.check(some["values"])
         except DataError as error:  # posted when another model was live, on another scale
             return Person(code=code, counted=False, remarks=(*remarks, str(error)), **some)
-        return Person(code=UNKNOWN, folded=folded, remarks=remarks, **some)
+        return Person(code=UNKNOWN, solved=True, remarks=remarks, **some)
 
     def _overlaid(
         self, before: dict[int, float], said: UserFeedback

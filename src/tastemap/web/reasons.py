@@ -2,24 +2,27 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 
-from tastemap.arrays import Codes, Values
+from tastemap.arrays import Codes, Mask, Values
 from tastemap.explanation import own_ratings
 from tastemap.explanation.basis import Centres
-from tastemap.explanation.own_ratings import Why
+from tastemap.explanation.own_ratings import GroupWhys, Why
 from tastemap.explanation.why import TwoWay
 from tastemap.models.bias import BiasModel
 from tastemap.models.blend import RANKS_BEFORE, BlendModel, ranks_of
 from tastemap.models.factors import FactorModel
+from tastemap.models.fold_in import FoldedGroup
 from tastemap.models.network import NetworkModel
 from tastemap.models.preference import PreferenceModel
 from tastemap.models.protocol import ListModel
 from tastemap.models.similarity import SimilarityModel
 from tastemap.recommender import Recommender
-from tastemap.web.people import People, Person
+from tastemap.web.people import Groups, People, Person
 from tastemap.web.schemas.lists import Because, Reasons
 
 
@@ -36,61 +39,108 @@ class Explainer:
         self._ratings = recommender.ratings
 
     def reasons(
-        self, person: Person, items: Codes, scores: Values, fell_back: bool, shown: int
-    ) -> list[Reasons]:
-        """Reasons for the scores of some items.
+        self,
+        people: Sequence[Person],
+        groups: Groups,
+        items: Codes,
+        scores: Values,
+        fell_back: Mask,
+        shown: int,
+    ) -> list[list[Reasons]]:
+        """Reasons for the scores of some items for each of some users.
 
         Args:
-            person: whose.
-            items: codes, shape (n,).
-            scores: unclipped, shape (n,).
-            fell_back: whether they are not the model's own.
+            people: the users, m of them.
+            groups: those who are solved for.
+            items: codes for each user, shape (m, n).
+            scores: unclipped, shape (m, n).
+            fell_back: for whom they are not the model's own, shape (m,).
             shown: how many of the user's ratings to name for each.
         """
-        found = self._why(person, items, scores, fell_back, shown)
-        return [self._told(one) for one in found]
+        found: dict[int, list[Reasons]] = {}
+        for places, group in groups:
+            whys = own_ratings.of_folded(group, self._centres, items[places], shown)
+            found.update(zip(places.tolist(), self._group_told(whys), strict=True))
+        own = [at for at, gone in enumerate(fell_back.tolist()) if not gone and at not in found]
+        if isinstance(self._recommender.model, FactorModel) and own:
+            found |= self._of_trained(people, own, items, shown)
+        for at, person in enumerate(people):
+            if at not in found:
+                whys_of = self._why(person, items[at], scores[at], bool(fell_back[at]), shown)
+                found[at] = [self._told(one) for one in whys_of]
+        return [found[at] for at in range(len(people))]
+
+    def _of_trained(
+        self, people: Sequence[Person], places: list[int], items: Codes, shown: int
+    ) -> dict[int, list[Reasons]]:
+        """Reasons for users in training of a model with factors, by place."""
+        model = self._recommender.model
+        assert isinstance(model, FactorModel)  # noqa: S101  # asked of these alone
+        codes = np.array([one.code for one in people], np.int32)
+        groups: Sequence[tuple[Any, FoldedGroup | None]]
+        groups = self._people.fold_trained(people, places) or [(np.array(places, np.int64), None)]
+        found: dict[int, list[Reasons]] = {}
+        for at, group in groups:
+            whys = own_ratings.of_trained(model, codes[at], group, self._centres, items[at], shown)
+            found.update(zip(at.tolist(), self._group_told(whys), strict=True))
+        return found
+
+    def _group_told(self, whys: GroupWhys) -> list[list[Reasons]]:
+        """Reasons for each item of each user."""
+        raws, titles = self._ratings.item_ids.raw_ids, self._ratings.catalog.titles
+        n, shown = whys.items.shape[1:]
+        rated = whys.items.ravel().tolist()
+        because = list(
+            map(
+                Because,
+                map(raws.__getitem__, rated),
+                map(titles.__getitem__, rated),
+                whys.values.ravel().tolist(),
+                whys.contributions.ravel().tolist(),
+                whys.without.ravel().tolist(),
+            )
+        )
+        parts = [
+            dict(zip(whys.parts, row, strict=True))
+            for row in zip(*(part.ravel().tolist() for part in whys.parts.values()), strict=True)
+        ]
+        scores = whys.scores.ravel().tolist()
+        remarks = list(whys.remarks)
+        return [
+            [
+                Reasons(
+                    scores[at],
+                    parts[at],
+                    because[at * shown : at * shown + count],
+                    whys.exact,
+                    remarks,
+                )
+                for at in range(row * n, (row + 1) * n)
+            ]
+            for row, count in enumerate(whys.counts.tolist())
+        ]
 
     def _told(self, why: Why) -> Reasons:
         raw, title = self._ratings.item_ids.raw, self._ratings.catalog.title
-        return Reasons(
-            score=why.score,
-            parts=why.parts,
-            because=[
-                Because(
-                    item=raw(one.item),
-                    title=title(one.item),
-                    rating=one.value,
-                    contribution=one.contribution,
-                    without=one.without,
-                )
-                for one in why.reasons
-            ],
-            exact=why.exact,
-            remarks=list(why.remarks),
-        )
+        because = [
+            Because(raw(item), title(item), value, contribution, without)
+            for item, value, contribution, without in why.reasons
+        ]
+        return Reasons(why.score, why.parts, because, why.exact, list(why.remarks))
 
     def _why(
         self, person: Person, items: Codes, scores: Values, fell_back: bool, shown: int
     ) -> list[Why]:
-        model, people = self._recommender.model, self._people
+        model = self._recommender.model
         if fell_back and model.predicts == "ratings":
             return own_ratings.of_biases(self._recommender.fallback, -1, items)
         if fell_back:
             return own_ratings.of_count(self._ratings, items)
-        if person.folded is not None and people.newcomers is not None:
-            prior = people.newcomers.prior
-            return own_ratings.of_folded(person.folded, prior, self._centres, items, shown)
         if isinstance(model, SimilarityModel | PreferenceModel):
             rated = person.items, person.values
             return own_ratings.of_list(model, person.code, rated, scores, items, shown)
         if isinstance(model, BiasModel):
             return own_ratings.of_biases(model, person.code, items)
-        if isinstance(model, FactorModel):
-            prior_of = people.newcomers.prior if people.newcomers else None
-            folded = people.training_folded(person)
-            return own_ratings.of_trained(
-                model, person.code, folded, prior_of, self._centres, items, shown
-            )
         if isinstance(model, NetworkModel):
             parts = self._two_way.parts(np.array([person.code], np.int32), items)
             remarks = tuple(self._two_way.remarks)

@@ -11,21 +11,22 @@ import numpy as np
 from tastemap import predicting, ranking
 from tastemap.arrays import Codes, Mask, Values
 from tastemap.data.vocabulary import UNKNOWN
-from tastemap.errors import DataError, NotFittedFor
+from tastemap.errors import NotFittedFor
 from tastemap.liking import pair_chances
 from tastemap.models import fold_in
 from tastemap.models.factors import FactorModel
 from tastemap.models.fold_in import FoldedHistory, FoldedUser
 from tastemap.models.protocol import ListModel
 from tastemap.recommender import Recommender
-from tastemap.results import MODEL, SOURCES, Interval, PairPredictions, Recommendations
+from tastemap.results import MODEL, SOURCES, Interval, PairPredictions
 from tastemap.web.batches import Batches
+from tastemap.web.held import Held
 from tastemap.web.nearest import Nearest, user_vector
-from tastemap.web.people import People, Person
+from tastemap.web.people import Groups, People, Person
 from tastemap.web.reading import Reading
 from tastemap.web.reasons import Explainer
 from tastemap.web.recent import Recent
-from tastemap.web.schemas import lists, ratings
+from tastemap.web.schemas import lists
 from tastemap.web.schemas.asked import Id
 
 if TYPE_CHECKING:
@@ -77,6 +78,7 @@ class Service:
         self.is_heavy = self.ratings.n_items * width > _HEAVY
         self._allowed = lru_cache(maxsize=256)(self._find_allowed)
         self.reading = Reading(recommender, self.people, self._allowed, name)
+        self.held = Held(recommender, self.people)
 
     def warm_up(self) -> None:
         """Work out what the first questions would wait for."""
@@ -124,83 +126,106 @@ class Service:
         told: dict[str, Any] = {"allowed": allowed, "filtered": filtered, "seen": asked.seen}
         if self.nearest is not None or self.recommender.liking is not None:
             return [self._recommend_alone(person, asked, told) for person in people]
-        scores, fell_back = self._scores(people)
+        groups = self.people.fold(people)
         places = np.repeat(np.arange(len(people)), [len(one.items) for one in people])
-        rated = places, np.concatenate([one.items for one in people])
-        codes = np.array([one.code for one in people], np.int32)
-        together = ranking.Scored([one.id for one in people], rated, scores, fell_back, codes)
+        together = ranking.Scored(
+            [one.id for one in people],
+            (places, np.concatenate([one.items for one in people])),
+            *self._scores(people, groups),
+            np.array([one.code for one in people], np.int32),
+        )
         best = together.best(asked.n, allowed, seen=asked.seen)
-        answers = []
-        for row, person in enumerate(people):
-            part = slice(row, row + 1)
-            one = self._scored(person, scores[part], fell_back[part])
-            found = ranking.one_listing(self.recommender, one, best[part], **told)
-            answers.append(self._answer(person, asked, found, one))
-        return answers
+        found = ranking.listings(self.recommender, together, best, **told)
+        return self._told(people, groups, asked, found, together)
 
     def _recommend_alone(
         self, person: Person, asked: lists.ListOptions, told: dict[str, Any]
     ) -> lists.Recommendations:
+        groups, remarks = self.people.fold([person]), list[str]()
         near = self._near_scores(person, told["allowed"], asked)
         if near is None:
-            scores, fell_back = self._scores([person])
+            scores, fell_back = self._scores([person], groups)
         else:
             scores, fell_back = near[None], np.zeros(1, np.bool_)
-        one = self._scored(person, scores, fell_back)
-        found = ranking.recommendations(self.recommender, [one], asked.n, **told)
-        remarks = [] if near is None else [_APPROXIMATE]
-        return self._answer(person, asked, found, one, remarks)
-
-    def _scored(self, person: Person, scores: Values, fell_back: Mask) -> ranking.Scored:
-        """One user with scores of shape (1, n_items)."""
-        who: Codes | FoldedUser | FoldedHistory = np.array([person.code], np.int32)
-        model = self.recommender.model
-        if person.folded is not None:
-            who = person.folded
-        elif person.code == UNKNOWN and not self.rates:
-            assert isinstance(model, ListModel)  # noqa: S101  # what predicts scores is one
-            who = FoldedHistory(model=model, items=person.items, values=person.values)
+            remarks.append(_APPROXIMATE)
         rated = np.zeros(len(person.items), np.int64), person.items
-        return ranking.Scored([person.id], rated, scores, fell_back, who)
+        one = ranking.Scored([person.id], rated, scores, fell_back, self._who(person))
+        found = ranking.recommendations(self.recommender, [one], asked.n, **told)
+        listing = ranking.Listing(
+            self.ratings.item_ids.codes(found.items).tolist(),
+            found.scores.tolist(),
+            found.filtered,
+            [*found.remarks, *remarks],
+        )
+        (answer,) = self._told([person], groups, asked, [listing], one)
+        if found.chances is not None and not fell_back[0]:
+            for row, chance in zip(answer.items, found.chances.tolist(), strict=True):
+                row.chance_liked = chance
+        return answer
 
-    def _answer(
+    def _who(self, person: Person) -> Codes | FoldedUser | FoldedHistory:
+        """One user, as rankings know them."""
+        model = self.recommender.model
+        folded = self.people.folded(person)
+        if folded is not None:
+            return folded
+        if person.code == UNKNOWN and not self.rates:
+            assert isinstance(model, ListModel)  # noqa: S101  # what predicts scores is one
+            return FoldedHistory(model=model, items=person.items, values=person.values)
+        return np.array([person.code], np.int32)
+
+    def _told(
         self,
-        person: Person,
+        people: Sequence[Person],
+        groups: Groups,
         asked: lists.ListOptions,
-        found: Recommendations,
-        one: ranking.Scored,
-        remarks: Sequence[str] = (),
-    ) -> lists.Recommendations:
-        """A list as it is sent, with intervals and reasons if they are asked for."""
-        fell_back = bool(one.fell_back[0])
-        codes = self.ratings.item_ids.codes(found.items)
-        rows = [
-            lists.Recommended(rank=rank, item=item, title=title, score=score)
-            for rank, item, title, score in zip(
-                found.ranks, found.items, found.titles, found.scores.tolist(), strict=True
+        found: Sequence[ranking.Listing],
+        scored: ranking.Scored,
+    ) -> list[lists.Recommendations]:
+        """Lists as they are sent, with intervals and reasons if they are asked for."""
+        answers = [
+            self._answer(person, asked, listing, fell_back)
+            for person, listing, fell_back in zip(
+                people, found, scored.fell_back.tolist(), strict=True
             )
         ]
-        if found.chances is not None and not fell_back:
-            for row, chance in zip(rows, found.chances.tolist(), strict=True):
-                row.chance_liked = chance
+        if asked.why:
+            codes = np.zeros((len(people), max(len(one.items) for one in found)), np.int32)
+            for row, listing in enumerate(found):
+                codes[row, : len(listing.items)] = listing.items
+            scores = scored.scores[np.arange(len(people))[:, None], codes]
+            fell_back, shown = scored.fell_back, asked.why
+            told = self._explainer.reasons(people, groups, codes, scores, fell_back, shown)
+            for answer, of_user in zip(answers, told, strict=True):
+                for one, reasons in zip(answer.items, of_user, strict=False):
+                    one.reasons = reasons
+        return answers
+
+    def _answer(
+        self, person: Person, asked: lists.ListOptions, listing: ranking.Listing, fell_back: bool
+    ) -> lists.Recommendations:
+        ids, titles = self.ratings.item_ids.raws(listing.items), self.catalog.titles
+        rows = [
+            lists.Recommended(rank=rank, item=item, title=titles[code], score=score)
+            for rank, (code, item, score) in enumerate(
+                zip(listing.items, ids, listing.scores, strict=True), 1
+            )
+        ]
         if asked.interval is not None:
+            codes = np.array(listing.items, np.int32)
             _, sure = self._predicted(person, codes, asked.interval)
             assert sure is not None  # noqa: S101  # asked for
             for row, low, high in zip(rows, *_ends(sure), strict=True):
                 row.low, row.high = low, high
-        if asked.why:
-            scores = one.scores[0, codes]
-            told = self._explainer.reasons(person, codes, scores, fell_back, asked.why)
-            for row, reasons in zip(rows, told, strict=True):
-                row.reasons = reasons
+        stand_in = "item bias" if self.rates else "popularity"
         return lists.Recommendations(
             model=self.name,
             user=person.id,
-            made_from=("item bias" if self.rates else "popularity") if fell_back else "model",
+            made_from=stand_in if fell_back else "model",
             feedback=person.feedback,
             items=rows,
-            left_out={reason: count for reason, count in found.filtered.items() if count},
-            remarks=[*person.remarks, *found.remarks, *remarks],
+            left_out={reason: count for reason, count in listing.filtered.items() if count},
+            remarks=[*person.remarks, *listing.remarks],
         )
 
     def predict(
@@ -241,13 +266,20 @@ class Service:
             for row, low, high in zip(rows, *_ends(sure), strict=True):
                 row.low, row.high = low, high
         own = np.flatnonzero(pairs.source == MODEL)
-        who = person.folded or np.full(len(codes), person.code, np.int32)
+        who = self.people.folded(person) or np.full(len(codes), person.code, np.int32)
         chances = pair_chances(self.recommender, who, codes, pairs)
         if chances is not None:
             for at in own.tolist():
                 rows[at].chance_liked = float(chances[at])
         if why is not None:
-            told = self._explainer.reasons(person, codes[own], pairs.unclipped[own], False, why)
+            (told,) = self._explainer.reasons(
+                [person],
+                self.people.fold([person]),
+                codes[None, own],
+                pairs.unclipped[None, own],
+                np.zeros(1, np.bool_),
+                why,
+            )
             for at, reasons in zip(own.tolist(), told, strict=True):
                 rows[at].reasons = reasons
         return rows
@@ -261,14 +293,15 @@ class Service:
             NotFittedFor: the model cannot fold in new users.
         """
         person = self.people.newcomer([(one.item, one.rating) for one in asked.ratings])
-        if person.folded is None:
+        folded = self.people.folded(person)
+        if folded is None:
             raise NotFittedFor(
                 f"a {self.recommender.recipe.name} model knows no questions: serve BayesianMF"
             )
         chance = self.ratings.item_counts / float(np.count_nonzero(self.ratings.user_counts))
         known = chance.copy()
         known[[self.people.item_code(one) for one in asked.skip]] = 0
-        codes = fold_in.ask_next(person.folded, known, asked.n)
+        codes = fold_in.ask_next(folded, known, asked.n)
         raw, title = self.ratings.item_ids.raw, self.catalog.title
         return lists.Questions(
             model=self.name,
@@ -289,8 +322,9 @@ class Service:
         model = self.recommender.model
         if self.nearest is None or not isinstance(model, FactorModel):
             return None
-        if person.folded is not None:
-            vector = person.folded.factors
+        folded = self.people.folded(person)
+        if folded is not None:
+            vector = folded.factors
         elif person.code != UNKNOWN:
             vector = model.user_factors[person.code]
         else:
@@ -300,35 +334,32 @@ class Service:
         if np.count_nonzero(allowed[codes] & ~np.isin(codes, rated)) < asked.n:
             return None
         scores = np.full(self.ratings.n_items, -np.inf, np.float32)
-        if person.folded is not None:
-            scores[codes] = person.folded.predict(codes)
+        if folded is not None:
+            scores[codes] = folded.predict(codes)
         else:
             scores[codes] = model.predict_pairs(np.full(len(codes), person.code), codes)
         return scores
 
-    def _scores(self, people: Sequence[Person]) -> tuple[Values, Mask]:
-        """Unclipped scores of all items for each, the caller's own, and whose fell back.
-
-        Those of users in training, and of newcomers, are made together.
-        """
+    def _scores(self, people: Sequence[Person], groups: Groups) -> tuple[Values, Mask]:
+        """Unclipped scores of all items for each, the caller's own, and whose fell back."""
         model = self.recommender.model
+        if len(groups) == 1 and len(groups[0][1]) == len(people):
+            return groups[0][1].predict(), np.zeros(len(people), np.bool_)
         scores = np.empty((len(people), self.ratings.n_items), np.float32)
         fell_back = np.zeros(len(people), np.bool_)
-        trained, folded = [], []
+        for places, group in groups:
+            scores[places] = group.predict()
+        trained = []
         for row, person in enumerate(people):
-            if person.folded is not None:
-                folded.append((row, person.folded))
-            elif person.code == UNKNOWN and len(person.items) and not self.rates:
+            if person.solved:
+                continue
+            if person.code == UNKNOWN and len(person.items) and not self.rates:
                 assert isinstance(model, ListModel)  # noqa: S101  # what predicts scores is one
                 scores[row] = model.predict_new(person.items, person.values)
                 if not scores[row].any():
                     scores[row], fell_back[row] = self.ratings.item_counts, True
             else:
                 trained.append(row)
-        if folded:
-            scores[[row for row, _ in folded]] = fold_in.predict_together(
-                [one for _, one in folded]
-            )
         codes = np.array([people[row].code for row in trained], np.int32)
         if len(trained) == len(people):
             return ranking.score_codes(self.recommender, codes)
@@ -340,10 +371,11 @@ class Service:
         self, person: Person, codes: Codes, interval: float | None
     ) -> tuple[PairPredictions, Interval | None]:
         by, sure = self.recommender, None
-        if person.folded is not None:
-            pairs = predicting.predict_newcomer(by, person.folded, codes, None)
+        folded = self.people.folded(person)
+        if folded is not None:
+            pairs = predicting.predict_newcomer(by, folded, codes, None)
             if interval is not None:
-                sure = predicting.newcomer_interval(by, person.folded, codes, pairs, interval)
+                sure = predicting.newcomer_interval(by, folded, codes, pairs, interval)
             return pairs, sure
         users = np.full(len(codes), person.code, np.int32)
         pairs = by.predict_codes(users, codes)
@@ -358,78 +390,6 @@ class Service:
         return ranking.allowed_items(
             self.ratings, catalog.wanted(include), catalog.wanted(exclude), min_ratings
         )
-
-    # Ratings of users
-
-    def check_rating(self, given: ratings.NewRating) -> tuple[str, str, bool]:
-        """A rating to be stored: the ids as the store has them, and whether it counts at once.
-
-        Raises:
-            UnknownUserError, UnknownItemError: an id is of another type than all ids.
-            DataError: the rating is not on the scale.
-        """
-        user, item = self.people.user_id(given.user), self.people.item_id(given.item)
-        low, high = self.ratings.scale
-        if not low <= given.rating <= high:  # nor NaN
-            raise DataError(
-                f"the rating {given.rating:g} of {item!r} is not on the scale of the training "
-                f"ratings, {low:g} to {high:g}"
-            )
-        steps = getattr(self.recommender.model, "thresholds", None)
-        if steps is not None and given.rating not in steps.values:
-            known = ", ".join(f"{step:g}" for step in steps.values)
-            raise DataError(f"the rating {given.rating:g} of {item!r} is none of {known}")
-        return str(user), str(item), self.ratings.item_ids.find(item) != UNKNOWN
-
-    def ratings_of(self, user: Id) -> ratings.UserRatings:
-        """All ratings of a user that count."""
-        held = self.export(user)
-        posted = {one.item for one in held.feedback}
-        gone = posted.union(held.removed)
-        before = [] if held.forgotten else [one for one in held.training if one.item not in gone]
-        return ratings.UserRatings(
-            user=held.user, ratings=[*before, *held.feedback], removed=held.removed
-        )
-
-    def export(self, user: Id) -> ratings.Export:
-        """Everything that is held of a user."""
-        raw = self.people.user_id(user)
-        code = self.ratings.user_ids.find(raw)
-        said = self.store.of_user(str(raw)) if self.store is not None else None
-        parse, users = self.ratings.item_ids.parse, self.ratings.user_catalog
-        metadata = users.take([code]).to_pylist()[0] if users and code != UNKNOWN else {}
-        return ratings.Export(
-            user=raw,
-            training=self._trained_ratings(code),
-            metadata=metadata,
-            feedback=[
-                self._rating(parse(item), one.value, "feedback", one.time)
-                for item, one in (said.ratings.items() if said else ())
-            ],
-            removed=[parse(item) for item in sorted(said.removed)] if said else [],
-            forgotten=said.forgotten if said else False,
-        )
-
-    def _trained_ratings(self, code: int) -> list[ratings.UserRating]:
-        of = self.ratings
-        rows: list[int] = np.flatnonzero(of.users == code).tolist()  # none for UNKNOWN
-        times = of.times
-        return [
-            self._rating(
-                of.item_ids.raw(of.items[row]),
-                float(of.values[row]),
-                "training",
-                None if times is None else float(times[row]),
-            )
-            for row in rows
-        ]
-
-    def _rating(
-        self, item: Id, value: float, source: str, time: float | None
-    ) -> ratings.UserRating:
-        code = self.ratings.item_ids.find(item)
-        title = str(item) if code == UNKNOWN else self.catalog.title(code)
-        return ratings.UserRating(item=item, title=title, rating=value, source=source, time=time)
 
 
 def _ends(sure: Interval) -> tuple[list[float | None], list[float | None]]:

@@ -57,8 +57,9 @@ def known(visit: Visit, text: str) -> Person:
 
 def place_of(visit: Visit, person: Person) -> Float64s | None:
     """Where a person is on each component, in standard deviations of users; None: unknown."""
-    if person.folded is not None:
-        return visit.reading.place(person.folded.factors)
+    folded = visit.service.people.folded(person)
+    if folded is not None:
+        return visit.reading.place(folded.factors)
     factors = getattr(visit.service.recommender.model, "user_factors", None)
     if person.code == UNKNOWN or factors is None:
         return None

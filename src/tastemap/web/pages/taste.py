@@ -100,7 +100,7 @@ def taste(visit: Visit) -> Response:
         rated=[_card(visit, item, value) for item, value in said.ratings.items()],
         questions=_questions(visit, said, person),
         found=_found(visit, said),
-        telling=person.folded is not None,
+        telling=person.solved,
         steps=_steps(visit),
         recommended=recommended(visit, person, _RECOMMENDED),
         places=[] if place is None else places(visit, place),
@@ -121,7 +121,7 @@ def keep(visit: Visit) -> Response:
         raise ConfigError("rate something first")
     rows = []
     for item, value in said.ratings.items():
-        user, known, _ = service.check_rating(Checked(user=said.user, item=item, rating=value))
+        user, known, _ = service.held.check(Checked(user=said.user, item=item, rating=value))
         rows.append(NewRating(user, known, value))
     service.store.rate_all(rows).result(timeout=_WAIT)
     return RedirectResponse(user_url(said.user), 303)
@@ -150,7 +150,7 @@ def _card(visit: Visit, item: str, value: float | None = None) -> dict[str, Any]
 def _questions(visit: Visit, said: Said, person: Person) -> list[dict[str, Any]]:
     """The items to ask about next: the most telling ones, or the best known."""
     known = [Rated(item=item, rating=value) for item, value in said.ratings.items()]
-    if person.folded is not None:
+    if person.solved:
         options = QuestionOptions(ratings=known, skip=list(said.skipped), n=_QUESTIONS)
         return [
             _card(visit, str(one.item)) for one in visit.service.next_questions(options).questions

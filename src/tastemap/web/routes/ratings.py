@@ -37,7 +37,7 @@ async def rate(request: Request) -> Response:
     service: Service = request.app.state.shelf.live
     sent = await body_of(request, ratings.NewRatings)
     given = sent if isinstance(sent, list) else [sent]
-    checked = [service.check_rating(one) for one in given]
+    checked = [service.held.check(one) for one in given]
     rows = [
         Row(user, item, one.rating, one.time)
         for (user, item, _), one in zip(checked, given, strict=True)
@@ -60,13 +60,13 @@ async def remove(request: Request) -> Response:
 async def ratings_of(request: Request) -> Response:
     """All ratings of a user that count: of training, and posted since."""
     service: Service = request.app.state.shelf.live
-    return answer(await asyncio.to_thread(service.ratings_of, request.path_params["id"]))
+    return answer(await asyncio.to_thread(service.held.ratings, request.path_params["id"]))
 
 
 async def export(request: Request) -> Response:
     """Everything that is held of a user, to hand to them."""
     service: Service = request.app.state.shelf.live
-    held = await asyncio.to_thread(service.export, request.path_params["id"])
+    held = await asyncio.to_thread(service.held.export, request.path_params["id"])
     return answer(held, headers={"Content-Disposition": 'attachment; filename="export.json"'})
 
 

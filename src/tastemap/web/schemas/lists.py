@@ -53,7 +53,7 @@ class NewcomerOptions(ListOptions, kw_only=True):
     ratings: Annotated[list[Rated], Meta(max_length=10_000)]
 
 
-class Because(Struct, kw_only=True):
+class Because(Struct):
     """What one of the user's ratings says about an item.
 
     Attributes:
@@ -71,7 +71,7 @@ class Because(Struct, kw_only=True):
     without: float
 
 
-class Reasons(Struct, kw_only=True):
+class Reasons(Struct):
     """Why a score is what it is.
 
     Attributes:
