@@ -48,6 +48,22 @@ def test_nearly_all_of_the_best_are_found_and_their_scores_are_exact(root: Path,
     assert found > 0.95 * all_found
 
 
+def test_as_many_candidates_are_followed_as_find_enough(
+    root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    model, recalls = tm.load(root / "biased"), {}
+    for enough, expected in ((0.0, 10), (2.0, 1024)):
+        monkeypatch.setattr("tastemap.web.nearest._EXPANSIONS", (10, 1024))
+        monkeypatch.setattr("tastemap.web.nearest._ENOUGH", enough)
+        made = Nearest.make(model, root, "biased")
+        kept = Nearest.of(model, root, "biased")
+        assert kept is not None
+        assert made.expansion == kept.expansion == kept.index.expansion_search == expected
+        recalls[expected] = made.recall
+        shutil.rmtree(root / FOLDER)
+    assert recalls[10] < recalls[1024]
+
+
 def test_somebody_new_is_answered_from_the_index_too(root: Path) -> None:
     model = tm.load(root / "biased")
     Nearest.make(model, root, "biased")

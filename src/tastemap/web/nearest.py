@@ -28,8 +28,11 @@ from tastemap.recommender import Recommender
 
 FOLDER = ".nearest"
 """Beside the model folders: indexes can always be made anew."""
-_CONNECTIVITY, _EXPANSION_ADD, _EXPANSION_SEARCH = 16, 128, 256
-"""Links of a vector, and how many candidates are followed in adding one and in searching."""
+_CONNECTIVITY, _EXPANSION_ADD = 16, 128
+"""Links of a vector, and how many candidates are followed in adding one."""
+_EXPANSIONS, _ENOUGH = (256, 512, 1024, 2048, 4096), 0.95
+"""How many candidates are followed in searching: the fewest of these that find this share of the
+best, which depends on the vectors."""
 _TRIED, _BEST = 100, 10
 """Users whose lists are compared with exact ones, and how long these are."""
 _LOG = logging.getLogger("tastemap.web")
@@ -41,18 +44,19 @@ class Nearest:
 
     Attributes:
         index: of the item vectors, by code.
+        expansion: how many candidates it follows in a search.
         recall: share of the ten best items that it finds, over a hundred users.
         seconds: it took to make.
     """
 
     index: Any
+    expansion: int
     recall: float
     seconds: float
 
     def candidates(self, vector: Values, n: int) -> Codes:
         """About the ``n`` items whose vectors have the largest product with ``vector``."""
-        found = self.index.search(vector, min(n, len(self.index)))
-        return np.asarray(found.keys, np.int64).astype(np.int32)
+        return _candidates(self.index, vector, n)
 
     @classmethod
     def of(cls, recommender: Recommender, root: Path, name: str) -> Nearest | None:
@@ -61,13 +65,14 @@ class Nearest:
         try:
             about = json.loads(path.with_suffix(".json").read_text(encoding="utf-8"))
             index = require("usearch.index", "nearest").Index.restore(str(path), view=True)
-        except (FileNotFoundError, ValueError):
+            known = cls(index=index, **about)
+        except (FileNotFoundError, ValueError, TypeError):
             index = None
         if index is None or len(index) != np.count_nonzero(recommender.ratings.item_counts):
             _LOG.warning("%s has no index: its lists are made from all scores", name)
             return None
-        index.expansion_search = _EXPANSION_SEARCH
-        return cls(index=index, recall=about["recall"], seconds=about["seconds"])
+        index.expansion_search = known.expansion
+        return known
 
     @classmethod
     def make(cls, recommender: Recommender, root: Path, name: str) -> Nearest:
@@ -94,11 +99,9 @@ class Nearest:
             dtype="f32",
             connectivity=_CONNECTIVITY,
             expansion_add=_EXPANSION_ADD,
-            expansion_search=_EXPANSION_SEARCH,
         )
         index.add(codes, vectors[codes], threads=os.cpu_count() or 1)
-        made = cls(index=index, recall=0.0, seconds=time.perf_counter() - started)
-        about = {"recall": _recall(made, model, codes, vectors), "seconds": made.seconds}
+        about = {"seconds": time.perf_counter() - started} | _measured(index, model, codes, vectors)
         path.parent.mkdir(exist_ok=True)
         for old in path.parent.glob(f"{name}-*"):
             old.unlink()
@@ -118,14 +121,28 @@ def _item_vectors(model: FactorModel) -> Factors:
     return np.column_stack([model.item_factors, bias]).astype(np.float32)
 
 
-def _recall(made: Nearest, model: FactorModel, codes: Codes, vectors: Factors) -> float:
+def _candidates(index: Any, vector: Values, n: int) -> Codes:
+    found = index.search(vector, min(n, len(index)))
+    return np.asarray(found.keys, np.int64).astype(np.int32)
+
+
+def _measured(index: Any, model: FactorModel, codes: Codes, vectors: Factors) -> dict[str, Any]:
+    """Set how many candidates a search follows; gives that, and the share of the best it finds."""
     users = np.linspace(0, model.n_users - 1, min(_TRIED, model.n_users)).astype(np.int64)
-    n, found = min(_BEST, len(codes)), 0
-    for user in users:
-        vector = user_vector(model.user_factors[user])
-        exact = codes[best_columns((vectors[codes] @ vector)[None], n)[0]]
-        found += len(np.intersect1d(exact, made.candidates(vector, n)))
-    return found / (n * len(users)) if n else 1.0
+    asking = [user_vector(one) for one in model.user_factors[users]]
+    n, listed = min(_BEST, len(codes)), vectors[codes]
+    exact = [codes[best_columns((listed @ one)[None], n)[0]] for one in asking]
+    expansion, recall = 0, 0.0
+    for expansion in _EXPANSIONS:
+        index.expansion_search = expansion
+        found = sum(
+            len(np.intersect1d(best, _candidates(index, one, n)))
+            for one, best in zip(asking, exact, strict=True)
+        )
+        recall = found / (n * len(asking)) if n else 1.0
+        if recall >= _ENOUGH:
+            break
+    return {"expansion": expansion, "recall": recall}
 
 
 def _path(root: Path, name: str) -> Path:
