@@ -11,7 +11,7 @@ from typing import Any
 
 from tastemap.errors import require
 
-_OF_THE_MAP = re.compile(r"(palette|coverage)\.css|map(-\w+)?\.(js|css)")
+_OF_THE_MAP = re.compile(r"(palette|coverage|page)\.css|map(-\w+)?\.(js|css)")
 _IMPORT = re.compile(r'^import [^;]*? from "\./([\w-]+\.js)";\n', re.MULTILINE)
 
 
@@ -19,13 +19,15 @@ def render(content: dict[str, Any]) -> str:
     """The HTML file of what `tastemap.report.sections.gather` gathered."""
     jinja2 = require("jinja2", "report")
     environment = jinja2.Environment(
-        loader=jinja2.PackageLoader("tastemap.report", "."),
+        loader=jinja2.ChoiceLoader(
+            [jinja2.PackageLoader(home, ".") for home in ("tastemap.report", "tastemap.maps")]
+        ),
         autoescape=True,
         undefined=jinja2.StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    style = _text("palette.css") + _text("coverage.css") + _text("report.css")
+    style = "".join(map(_text, ("palette.css", "coverage.css", "page.css", "report.css")))
     script = bundle("report.js")
     if content["map"] is not None:
         # map.css first: the page may restyle the map.

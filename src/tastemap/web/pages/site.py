@@ -87,7 +87,9 @@ def static(request: Request) -> Response:
 @cache
 def _environment() -> jinja2.Environment:
     environment = jinja2.Environment(
-        loader=jinja2.PackageLoader("tastemap.web.pages"),
+        loader=jinja2.ChoiceLoader(
+            [jinja2.PackageLoader("tastemap.web.pages"), jinja2.PackageLoader("tastemap.maps", ".")]
+        ),
         autoescape=True,
         undefined=jinja2.StrictUndefined,
         trim_blocks=True,
