@@ -14,6 +14,10 @@ residual ε_j = r_j - μ - c_j - z_j · x,
 
     r̂_i without j = r̂_i - z_i · g_j ε_j / (1 - z_j · g_j)
 
+The two may differ, in sign as well: the one says what a rating adds beside the average user, for
+this item more than for others; the other, how far the score would move, which the ratings that are
+left would partly make good. Reasons are the ratings without which it would move furthest.
+
 Where ratings are steps of a scale, all this is so of the latent values behind them, which depend on
 the others; without one of them is then solved anew.
 
@@ -66,8 +70,8 @@ class Why(NamedTuple):
     Attributes:
         score: before clipping.
         parts: what each part adds to it; their sum is the score up to rounding.
-        reasons: the ratings with the largest contributions, largest first; the contributions of
-            all together are the part ``"own ratings"``.
+        reasons: the ratings without which the score would be another most, these first; the
+            contributions of all together are the part ``"own ratings"``.
         exact: whether contributions are those of the very score, and not of one close to it.
         remarks: how to read it.
     """
@@ -86,8 +90,8 @@ class GroupWhys(NamedTuple):
         scores: before clipping, shape (m, n).
         parts: what adds up to them, each of shape (m, n).
         counts: how many reasons there are for each item of a user, shape (m,).
-        items: codes of what they rated, the largest contributions first, shape (m, n, s); beyond
-            a user's count they say nothing, here and below.
+        items: codes of what they rated, those first without which the score would be another most,
+            shape (m, n, s); beyond a user's count they say nothing, here and below.
         values: the ratings, shape (m, n, s).
         contributions: what they add, shape (m, n, s).
         without: the scores had they not been given, shape (m, n, s).
@@ -243,7 +247,7 @@ def _left_out(
 
 
 class _Reasons(NamedTuple):
-    """The ratings that add most: as in `GroupWhys`."""
+    """The ratings that matter most: as in `GroupWhys`."""
 
     counts: Int64s
     items: Codes
@@ -259,7 +263,7 @@ class _Told(NamedTuple):
         latent: what factors and biases add up to, shape (m, n): the score, or behind it.
         scores: shape (m, n).
         own: what the user's own ratings add, shape (m, n).
-        reasons: the ratings that add most.
+        reasons: the ratings that matter most.
     """
 
     latent: Float64s
@@ -280,13 +284,13 @@ def _told(group: FoldedGroup, centres: Centres, items: Codes, z: Float64s, shown
     along = z @ group.gains
     centre = centres.item @ group.gains[:, :-1] + group.gains[:, -1]
     taste = (along - centre[:, None]) * surprises[:, None]
+    leverage = np.einsum("mjk,mkj->mj", group.z, group.gains)
+    moved = along * ((values - latent_rated) / (1 - leverage))[:, None]
     # What only fills a row up comes last.
-    order = _largest(np.where(group.given[:, None], np.abs(taste), -1), shown)
+    order = _largest(np.where(group.given[:, None], np.abs(moved), -1), shown)
     row, column = np.arange(len(group))[:, None, None], np.arange(items.shape[1])[:, None]
     if steps is None:
         scores = latent
-        leverage = np.einsum("mjk,mkj->mj", group.z, group.gains)
-        moved = along * ((values - latent_rated) / (1 - leverage))[:, None]
         without = latent[:, :, None] - moved[row, column, order]
     else:
         scores = np.asarray(steps.expected(latent.astype(np.float32)), np.float64)

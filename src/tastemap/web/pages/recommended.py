@@ -59,20 +59,24 @@ def recommended(visit: Visit, person: Person, n: int) -> dict[str, Any]:
 
 
 def _because(visit: Visit, reasons: Reasons | None, score: float) -> list[dict[str, Any]]:
-    """What the user's own ratings add, the largest first; what adds next to nothing is left out."""
+    """How far the score would be without each of the user's ratings, the furthest first.
+
+    What hardly changes it is left out.
+    """
     if reasons is None:
         return []
-    most = max((abs(one.contribution) for one in reasons.because), default=0.0)
+    changes = [reasons.score - one.without for one in reasons.because]
+    most = max(map(abs, changes), default=0.0)
     return [
         {
             "item": one.item,
             "title": one.title,
             "rating": f"{one.rating:.3g}" if visit.reading.ratings.explicit else "",
-            "adds": one.contribution,
+            "adds": change,
             "without": _without(visit, one.without, score),
         }
-        for one in reasons.because
-        if abs(one.contribution) >= max(most / 20, 0.005 if visit.service.rates else 0)
+        for one, change in zip(reasons.because, changes, strict=True)
+        if abs(change) >= max(most / 20, 0.005 if visit.service.rates else 0)
     ]
 
 

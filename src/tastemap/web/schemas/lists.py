@@ -60,8 +60,10 @@ class Because(Struct):
         item: what they rated.
         title: its name.
         rating: how they rated it.
-        contribution: what that adds to the score.
-        without: what the score would be had they not rated it.
+        contribution: what that adds to the score, for this item more than for others: a share of
+            the part ``"own ratings"``.
+        without: what the score would be had they not rated it, and their other ratings said the
+            more.
     """
 
     item: Id
@@ -78,7 +80,7 @@ class Reasons(Struct):
         score: before it is clipped to the scale.
         parts: what adds up to it: the mean, the biases of user and item, and what the user's own
             ratings add.
-        because: those of these ratings that add or take away most, the largest first.
+        because: those of these ratings without which the score would be another most, these first.
         exact: whether contributions are those of this very score, and not of one close to it.
         remarks: how to read it.
     """
