@@ -1,17 +1,22 @@
-"""A Chromium that all browser tests share."""
+"""A Chromium that all browser tests share, and pages with a map in it."""
 
 from __future__ import annotations
 
 import os
 import shutil
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
-if TYPE_CHECKING:
-    from collections.abc import Iterator
+from tests.browser.drawn import ROOM, films, html, settle
 
-    from playwright.sync_api import Browser
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from pathlib import Path
+
+    from playwright.sync_api import Browser, Page
+
+    Open = Callable[..., Page]
 
 # Software rendering: the same pictures on every machine, and WebGL without a graphics card.
 _ARGUMENTS = [
@@ -45,3 +50,32 @@ def browser() -> Iterator[Browser]:
         chromium = running.chromium.launch(executable_path=path, args=_ARGUMENTS)
         yield chromium
         chromium.close()
+
+
+@pytest.fixture
+def open_map(browser: Browser, tmp_path: Path) -> Iterator[Open]:
+    """Open a page with a map; any message in the console or failed request fails the test."""
+    problems: list[str] = []
+    contexts = []
+
+    def opened(n: int = ROOM, options: str = "{}", script: str = "", **settings: Any) -> Page:
+        file = tmp_path / "map.html"
+        file.write_text(html(films(n), options), encoding="utf-8")
+        settings = {"viewport": {"width": 1100, "height": 760}, "offline": True, **settings}
+        context = browser.new_context(**settings)
+        contexts.append(context)
+        page = context.new_page()
+        page.on("console", lambda message: problems.append(message.text))
+        page.on("pageerror", lambda error: problems.append(str(error)))
+        page.on("requestfailed", lambda request: problems.append(f"asked for {request.url}"))
+        page.on("dialog", lambda dialog: (problems.append("a script ran"), dialog.dismiss()))
+        if script:
+            page.add_init_script(script)
+        page.goto(file.as_uri())
+        settle(page)
+        return page
+
+    yield opened
+    for context in contexts:
+        context.close()
+    assert problems == []
