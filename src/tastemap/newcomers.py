@@ -120,7 +120,7 @@ class Newcomers:
         )
 
 
-_LONGER = 1.5
+_LONGER = 2
 """How much more ratings a user may have than another of the same group: the rows of all become as
 long as the longest, and solving takes the cube of that."""
 

@@ -16,7 +16,6 @@ from tastemap.errors import DataError, NotFittedFor, UnknownItemError, UnknownUs
 from tastemap.models.fold_in import FoldedGroup, FoldedUser
 from tastemap.newcomers import Newcomers
 from tastemap.recommender import Recommender
-from tastemap.web.recent import Recent
 from tastemap.web.schemas.asked import Id
 
 if TYPE_CHECKING:
@@ -26,8 +25,6 @@ Groups = list[tuple[Int64s, FoldedGroup]]
 """Users solved for together, with the places they have among others."""
 
 _INT64 = range(-(2**63), 2**63)
-_KEPT = 2_000
-"""Users that are remembered: one takes a kilobyte or so."""
 
 
 @dataclass(eq=False, kw_only=True)
@@ -74,7 +71,6 @@ class People:
     def __init__(self, recommender: Recommender, store: FeedbackStore | None) -> None:
         self._recommender, self._store = recommender, store
         self._ratings = recommender.ratings
-        self._recent: Recent[Id, Person] = Recent(_KEPT)
 
     @cached_property
     def newcomers(self) -> Newcomers | None:
@@ -136,16 +132,37 @@ class People:
         return self.person_who(user, self.said(user))
 
     def person_who(self, user: Id, said: UserFeedback | None) -> Person:
-        """A user who said this."""
+        """A user who said this: posted ratings over those of training."""
         raw = self.user_id(user)
-        before = self._recent.get(raw)
-        if before is not None and before.said == said:
-            return before
-        person = self._found(raw, said)
-        if person.code != UNKNOWN or len(person.items):
-            self._recent.put(raw, person)
-        # Others are made up anew as fast, and there is no end of ids that nobody has.
-        return person
+        code = self._ratings.user_ids.find(raw)
+        items, values = self.trained(code)
+        if not len(items):
+            code = UNKNOWN
+        if said is None or not (said.ratings or said.removed or said.forgotten):
+            return Person(id=raw, code=code, items=items, values=values, said=said)
+        trained = dict(zip(items.tolist(), values.tolist(), strict=True))
+        now, unknown = self._overlaid({} if said.forgotten else trained, said)
+        remarks = (f"{unknown} rated items are new to the model",) if unknown else ()
+        if now == trained:
+            return Person(id=raw, code=code, items=items, values=values, said=said, remarks=remarks)
+        codes = np.fromiter(now, np.int32, len(now))
+        some: dict[str, Any] = {
+            "id": raw,
+            "items": codes,
+            "values": np.fromiter(now.values(), np.float32, len(now)),
+            "said": said,
+        }
+        if not now or self._recommender.model.predicts == "scores":
+            return Person(code=UNKNOWN, remarks=remarks, **some)
+        if self.newcomers is None:
+            why = "this model cannot take in ratings: what was posted counts from the next fit on"
+            known = UNKNOWN if said.forgotten else code
+            return Person(code=known, counted=False, remarks=(*remarks, why), **some)
+        try:
+            self.newcomers.check(some["values"])
+        except DataError as error:  # posted when another model was live, on another scale
+            return Person(code=code, counted=False, remarks=(*remarks, str(error)), **some)
+        return Person(code=UNKNOWN, solved=True, remarks=remarks, **some)
 
     def newcomer(self, ratings: Sequence[tuple[Id, float]]) -> Person:
         """Somebody without an id, by their ratings.
@@ -209,38 +226,6 @@ class People:
         if code == UNKNOWN:
             return np.zeros(0, np.int32), np.zeros(0, np.float32)
         return self._ratings.by_user.row(code)
-
-    def _found(self, raw: Id, said: UserFeedback | None) -> Person:
-        """The user, posted ratings over those of training."""
-        code = self._ratings.user_ids.find(raw)
-        items, values = self.trained(code)
-        if not len(items):
-            code = UNKNOWN
-        if said is None or not (said.ratings or said.removed or said.forgotten):
-            return Person(id=raw, code=code, items=items, values=values, said=said)
-        trained = dict(zip(items.tolist(), values.tolist(), strict=True))
-        now, unknown = self._overlaid({} if said.forgotten else trained, said)
-        remarks = (f"{unknown} rated items are new to the model",) if unknown else ()
-        if now == trained:
-            return Person(id=raw, code=code, items=items, values=values, said=said, remarks=remarks)
-        codes = np.fromiter(now, np.int32, len(now))
-        some: dict[str, Any] = {
-            "id": raw,
-            "items": codes,
-            "values": np.fromiter(now.values(), np.float32, len(now)),
-            "said": said,
-        }
-        if not now or self._recommender.model.predicts == "scores":
-            return Person(code=UNKNOWN, remarks=remarks, **some)
-        if self.newcomers is None:
-            why = "this model cannot take in ratings: what was posted counts from the next fit on"
-            known = UNKNOWN if said.forgotten else code
-            return Person(code=known, counted=False, remarks=(*remarks, why), **some)
-        try:
-            self.newcomers.check(some["values"])
-        except DataError as error:  # posted when another model was live, on another scale
-            return Person(code=code, counted=False, remarks=(*remarks, str(error)), **some)
-        return Person(code=UNKNOWN, solved=True, remarks=remarks, **some)
 
     def _overlaid(
         self, before: dict[int, float], said: UserFeedback

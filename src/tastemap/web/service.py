@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
@@ -14,6 +15,7 @@ from tastemap.data.vocabulary import UNKNOWN
 from tastemap.errors import NotFittedFor
 from tastemap.liking import pair_chances
 from tastemap.models import fold_in
+from tastemap.models.compact import compact
 from tastemap.models.factors import FactorModel
 from tastemap.models.fold_in import FoldedHistory, FoldedUser
 from tastemap.models.protocol import ListModel
@@ -46,7 +48,7 @@ class Service:
     """A model that answers, with what users said since it was trained.
 
     Args:
-        recommender: the model.
+        recommender: the model; it is served in as few factors as it needs.
         store: feedback of the users; None: there is none.
         name: of the model's folder.
         manifest: of that folder; None: what the model would be saved with now.
@@ -64,10 +66,12 @@ class Service:
         cache: int = 64 << 20,
         nearest: Nearest | None = None,
     ) -> None:
+        self.manifest = recommender.manifest() if manifest is None else manifest
+        if nearest is None:  # which was made of all factors
+            recommender = replace(recommender, model=compact(recommender.model))
         self.recommender, self.store, self.name = recommender, store, name
         self.ratings, self.catalog = recommender.ratings, recommender.catalog
         self.nearest = nearest
-        self.manifest = recommender.manifest() if manifest is None else manifest
         self.rates = recommender.model.predicts == "ratings"
         self.people = People(recommender, store)
         self._answers: Recent[_Question, _Answer] = Recent(cache, lambda one: len(one[1]) + 1000)
