@@ -1,4 +1,4 @@
-"""A Chromium that all browser tests share, and pages with a map in it."""
+"""A Chromium for browser tests, and pages with a map in it."""
 
 from __future__ import annotations
 
@@ -39,9 +39,12 @@ def _chromium() -> str | None:
     return next((path for path in found if path), None)
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
-    """Chromium without a window; tests that use it are skipped where there is none."""
+    """Chromium without a window; tests that use it are skipped where there is none.
+
+    For one module at a time: as long as Playwright runs, no later test may start an event loop.
+    """
     playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
     path = _chromium()
     if path is None:
