@@ -48,8 +48,8 @@ def test_evaluate_several_models_best_first(fitted: Callable[[str], Path], csv_f
     said = json.loads(answer("evaluate", *folders, csv_files / "ratings.csv", "--json"))
     errors = [row["rmse"] for row in said["rows"]]
     assert len(errors) == 3
-    assert len(said["differences"]) == 5  # biases have the smallest error, biased the best lists
-    assert {one["measure"] for one in said["differences"]} == {"rmse", "ndcg@10"}
+    assert said["differences"] == []  # most of these ratings were trained on
+    assert "no model is said to be better" in " ".join(said["notes"])
     assert errors == sorted(errors)
     assert said["rows"][-1]["model"] == "mean"
     text = answer("evaluate", *folders, csv_files / "ratings.csv")

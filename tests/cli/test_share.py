@@ -74,6 +74,17 @@ def test_a_report_takes_ratings_and_validation_ratings(
     assert (tmp_path / "r.html").stat().st_size > 10_000
 
 
+def test_models_of_one_recipe_have_the_names_of_their_folders(
+    fitted: Callable[[str], Path], tmp_path: Path
+) -> None:
+    twin = tmp_path / "twin"
+    tm.load(fitted("biased")).save(twin)
+    answer("report", fitted("biased"), twin, "--out", tmp_path / "r.html")
+    page = (tmp_path / "r.html").read_text(encoding="utf-8")
+    assert f'<th scope="col">{twin}</th>' in page
+    assert "biased 2" not in page
+
+
 @pytest.mark.slow
 def test_demo_does_it_all(tmp_path: Path) -> None:
     out = shell("demo", "-n", 4, folder=tmp_path)

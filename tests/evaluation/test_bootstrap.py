@@ -39,25 +39,51 @@ def test_draws_in_blocks_are_as_many(monkeypatch: pytest.MonkeyPatch) -> None:
     assert means.std() == pytest.approx(sums.std() / np.sqrt(30), rel=0.2)
 
 
-def test_intervals_of_no_difference_miss_it_one_time_in_twenty() -> None:
+@pytest.mark.parametrize("users", [2, 3, 5, 10, 80])
+def test_intervals_of_no_difference_miss_it_one_time_in_twenty(users: int) -> None:
+    # Quantiles of the draws missed it in half of all cases with 2 users, in a fifth with 5.
     random = np.random.default_rng(2)
-    missed = small = 0
-    for seed in range(300):
-        values = random.normal(size=(2, 80))
+    missed = 0
+    for seed in range(400):
+        values = random.normal(size=(2, users))
         means = bootstrap.resampled_means(values, np.ones_like(values), resamples=400, seed=seed)
-        apart = means[:, 0] - means[:, 1]
-        low, high = bootstrap.interval(apart)
+        apart = values[0].mean() - values[1].mean()
+        low, high, p = bootstrap.evidence(apart, means[:, 0] - means[:, 1], users)
+        assert low < apart < high
         missed += not low <= 0 <= high
-        small += bootstrap.p_value(apart) < 0.05
-    assert 5 <= missed <= 32
-    assert 3 <= small <= 32
+        assert (p < 0.05) == (not low <= 0 <= high)
+    assert 8 <= missed <= 34
 
 
-def test_p_values_are_two_sided_and_never_none() -> None:
-    assert bootstrap.p_value(np.ones(99)) == pytest.approx(0.02)
-    assert bootstrap.p_value(-np.ones(99)) == pytest.approx(0.02)
-    assert bootstrap.p_value(np.array([-1.0, 1.0] * 50)) == 1
-    assert bootstrap.p_value(np.zeros(10)) == 1
+def test_evidence_is_that_of_a_t_test() -> None:
+    from scipy.stats import ttest_rel
+
+    values = np.random.default_rng(4).normal([[0.6], [0.0]], size=(2, 12))
+    means = bootstrap.resampled_means(values, np.ones_like(values), resamples=20_000)
+    apart = float(values[0].mean() - values[1].mean())
+    low, high, p = bootstrap.evidence(apart, means[:, 0] - means[:, 1], 12)
+    test = ttest_rel(values[0], values[1])
+    assert p == pytest.approx(test.pvalue, rel=0.1)
+    ends = test.confidence_interval(0.95)
+    np.testing.assert_allclose([low, high], [ends.low, ends.high], atol=0.03)
+
+
+@pytest.mark.parametrize("freedom", [1, 2, 3, 4, 9, 10, 670, 6039])
+def test_students_t_is_that_of_scipy(freedom: int) -> None:
+    from scipy.stats import t
+
+    for value in (0.1, 1.0, 2.5, 7.0):
+        expected = 1 - 2 * t.sf(value, freedom)
+        assert bootstrap._t_within(freedom, value) == pytest.approx(expected, abs=1e-9)
+    assert bootstrap._t_reach(freedom, 0.95) == pytest.approx(t.ppf(0.975, freedom), rel=1e-6)
+
+
+def test_no_difference_is_no_evidence_and_one_user_tells_nothing() -> None:
+    assert bootstrap.evidence(0.0, np.zeros(10), 20) == (0.0, 0.0, 1.0)
+    assert bootstrap.evidence(0.5, np.full(10, 0.5), 20) == (0.5, 0.5, 0.0)
+    low, high, p = bootstrap.evidence(0.5, np.full(10, 0.5), 1)
+    assert np.isnan([low, high]).all()
+    assert p == 1
 
 
 def test_holm_raises_p_values_by_hand() -> None:

@@ -11,7 +11,7 @@ import tastemap as tm
 from tastemap.data.ratings import Ratings
 from tastemap.data.splits import Split
 from tastemap.errors import DataError
-from tastemap.evaluation.compare import Comparison
+from tastemap.evaluation.compare import Comparison, Difference
 from tastemap.models.bias import BiasModel
 from tastemap.recommender import Recommender
 from tests.explanation.worlds import some_ratings
@@ -132,6 +132,48 @@ def test_the_interval_is_that_of_resampled_users(parts: Split) -> None:
     sign = 1 if gain.model == "mean" else -1
     ends = sorted([sign * low, sign * high])
     np.testing.assert_allclose([gain.low, gain.high], ends, atol=0.15 * (high - low))
+
+
+def some_users(parts: Split, n: int) -> Ratings:
+    return parts.valid.take(parts.valid.users < n)
+
+
+def test_few_users_tell_nothing_however_far_models_are_apart(parts: Split) -> None:
+    biases = tm.BiasesOnly().fit(parts.train)
+    models = {"base": biases, "bad": off(biases, 1.5)}
+    enough = tm.compare(models, some_users(parts, 10), k=None)
+    assert enough.differences is not None
+    assert enough.differences.each[0].sure
+    few = tm.compare(models, some_users(parts, 9), k=None)
+    assert few.verdicts == ["RMSE: too few users to tell which model is better: 9"]
+    assert few.differences is not None
+    assert not few.differences.each[0].sure
+    assert few.differences.to_dicts()[0]["verdict"] == "too few users"
+    alone = tm.compare(models, some_users(parts, 1), k=None)
+    assert "better: 1" in str(alone)
+
+
+def test_no_difference_beats_nothing_and_a_small_one_is_not_written_as_none(parts: Split) -> None:
+    biases = tm.BiasesOnly().fit(parts.train)
+    same = tm.compare({"base": biases, "twin": biases}, parts.valid, k=None)
+    assert "beats base by" not in same.verdicts[0]
+    rounding = Difference(
+        measure="rmse", model="a", against="b", better_by=1e-8, low=1e-9, high=2e-8, p=0.0, users=99
+    )
+    assert not rounding.sure
+    small = replace(rounding, better_by=0.0003, low=0.0001, high=0.0005)
+    assert small.sure
+    assert str(small) == "0.000300 [0.000100, 0.000500]"
+
+
+def test_of_ratings_a_model_was_trained_on_nothing_is_said_but_that(parts: Split) -> None:
+    models = [tm.BiasesOnly().fit(parts.train), tm.GlobalMean().fit(parts.train)]
+    found = tm.compare(models, parts.train)
+    assert found.overlap == len(parts.train)
+    assert found.verdicts == []
+    assert found.differences is None
+    assert found.notes[0] == f"biases: {len(parts.train):,} test rows were also trained on"
+    assert "no model is said to be better" in found.notes[2]
 
 
 def test_models_may_be_given_names_and_are_numbered_where_they_share_one(small: Ratings) -> None:

@@ -96,3 +96,23 @@ def test_measures_of_the_bundled_ratings_lie_in_a_band(
     assert -1.25 <= found["log_likelihood"] <= -1.18
     assert 0.06 <= found["ndcg@10"] <= 0.11
     assert 0.74 <= found["auc"] <= 0.79
+
+
+def test_rows_without_training_are_said_of_lists_as_lists_have_them(notebook_split: Split) -> None:
+    model = tm.Popularity().fit(notebook_split.train)
+    said = tm.evaluate(model, notebook_split.valid).notes[0]
+    assert said.endswith(
+        "734 of items that are in no list, 0 of users who get the list of everybody"
+    )
+    assert "bias" not in said
+
+
+def test_why_there_is_no_measure_of_lists_is_said(notebook_split: Split) -> None:
+    low = notebook_split.valid.take(notebook_split.valid.values < 3)
+    model = tm.BiasesOnly().fit(notebook_split.train)
+    found = tm.evaluate(model, low)
+    assert found.lists is None
+    assert "no measures of lists, such as nDCG: no test row is new to its user and rated" in str(
+        found
+    )
+    assert "nDCG" not in str(tm.evaluate(model, low, k=None))

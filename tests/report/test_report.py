@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -9,8 +10,10 @@ import pytest
 
 import tastemap as tm
 from tastemap.data.splits import Split
+from tastemap.evaluation.compare import Comparison
 from tastemap.plots.coverage import grid
-from tastemap.report import certainty, reading
+from tastemap.report import accuracy, certainty, reading
+from tastemap.training.history import TrainingHistory
 from tests.conftest import interactions, make_ratings
 from tests.report.made import hostile_ratings, made, unsure
 from tests.report.pages import Node, write
@@ -300,6 +303,71 @@ def test_a_report_of_interactions_compares_lists_with_popularity(tmp_path: Path)
     untested = certainty.measured({"one": unsure(divided.train)}, ["one"], divided.valid)
     assert isinstance(untested, str)
     assert "the validation ratings are interactions" in untested
+
+
+def test_of_ratings_trained_on_the_report_says_so_first_and_nothing_of_better(
+    parts: Split, tmp_path: Path
+) -> None:
+    models = [made(parts.train), unsure(parts.train)]
+    found = write(tmp_path, models=models, valid=parts.train)
+    n = f"{len(parts.train):,}"
+    for section in ("summary", "accuracy", "sure"):
+        told = found.one(section)
+        first = told.all("p")[section == "summary"]  # its first line is the date
+        assert first.all("strong")[0].text.startswith(f"{n} of ")
+        assert first.all("strong")[0].text.endswith("were also trained on")
+        marks = [node.attributes.get("class") for node in told.all("span")]
+        assert "mark warning" in marks
+        for claim in ("not seen", "which none was trained on", "beats", "lower than", "worth its"):
+            assert claim not in told.text, (section, claim)
+    assert not [row for row in found.one("accuracy").all("tr") if "best" in str(row.attributes)]
+
+
+def test_ratings_no_model_was_trained_on_are_what_models_and_baselines_are_compared_on(
+    parts: Split, hostile: Ratings, tmp_path: Path
+) -> None:
+    model = made(parts.train)
+    with_all = write(tmp_path, models=model, ratings=hostile).one("accuracy").text
+    by_split = write(tmp_path, models=model, valid=parts.valid).one("accuracy").text
+    assert with_all == by_split
+    assert "biases baseline" in with_all
+    alone = write(tmp_path, models=made(parts.train, parts.valid)).one("accuracy").text
+    assert "among them it is not known whether they have learnt anything" in alone
+    assert "worth its trouble" not in alone
+
+
+def test_models_that_hardly_differ_stand_close_together(parts: Split) -> None:
+    first = tm.evaluate(tm.BiasesOnly().fit(parts.train), parts.valid)
+    rows = [
+        replace(first, model=name, recipe=name, rmse=rmse)
+        for name, rmse in (("one", 0.8357), ("two", 0.8360), ("biases", 0.8930))
+    ]
+    told = accuracy.section(Comparison(evaluations=tuple(rows)), "")
+    assert not isinstance(told, str)
+    places = [row["dot"]["at"] for row in told["rows"]]
+    assert places[1] - places[0] < 3
+    assert told["baseline"] == {"model": "biases", "at": places[2]}
+
+
+def test_sweeps_are_not_told_of_as_epochs(parts: Split, tmp_path: Path) -> None:
+    model = tm.BayesianMF(factors=2, sweeps=9, burn_in=4, draws=3, calibration=0).fit(
+        parts.train, parts.valid
+    )
+    section = write(tmp_path, models=model).one("curves")
+    assert "mean squared residual of the sweep's draw" in section.text
+    assert "4 sweeps of bayesian are the burn-in" in section.text
+    for word in ("penalty", "learning rate", "epoch"):
+        assert word not in section.text, word
+    again = TrainingHistory.from_json(model.history.to_json())
+    assert (again.unit, again.burn_in) == ("sweep", 4)
+
+
+def test_settings_are_written_for_people(parts: Split, tmp_path: Path) -> None:
+    table = write(tmp_path, models=unsure(parts.train)).one("origin").all("table")[0]
+    told = {row.all("th")[0].text: row.all("td")[0].text for row in table.all("tr")[1:]}
+    assert told["likelihood"] == "normal"
+    assert (told["rated_items"], told["days"]) == ("yes", "no")
+    assert told["calibration"] == "0.2"
 
 
 def test_models_that_were_never_measured_are_not_compared(parts: Split, tmp_path: Path) -> None:

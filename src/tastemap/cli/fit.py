@@ -268,7 +268,7 @@ def _show_curve(history: TrainingHistory) -> None:
         history = dataclasses.replace(history, epochs=tuple(history.epochs[i] for i in chosen))
     show(history)
     if n > len(history.epochs):
-        tell(f"{len(history.epochs)} of {n} epochs", "dim")
+        tell(f"{len(history.epochs)} of {n} {history.unit}s shown", "dim")
     tell("")
 
 

@@ -16,6 +16,7 @@ from tastemap.cli.output import (
     Form,
     as_plain,
     audit_as_plain,
+    by_name,
     comparison_as_plain,
     form_of,
     say,
@@ -56,11 +57,7 @@ def evaluate(
     from tastemap.models.posterior import PosteriorModel
 
     form = form_of(as_json, as_csv)
-    fitted = {str(folder): tm.load(folder) for folder in models}
-    names = [model.recipe.name for model in fitted.values()]
-    # By their recipes where that tells them apart, by their folders otherwise.
-    distinct = len(set(names)) == len(names)
-    compared = dict(zip(names, fitted.values(), strict=True)) if distinct else fitted
+    compared = by_name({folder: tm.load(folder) for folder in models})
     test = reading.read(ratings)
     for note in test.notes:
         say(note)

@@ -13,10 +13,13 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from rich.console import Console
 
     from tastemap.data.audit import Audit
     from tastemap.evaluation.compare import Comparison
+    from tastemap.recommender import Recommender
     from tastemap.tables import Table
 
 COMMAND = "tastemap.command"
@@ -81,6 +84,14 @@ def comparison_as_plain(comparison: Comparison) -> dict[str, Any]:
     """A comparison as plain values: its rows, and how models differ."""
     found = comparison.differences
     return {**as_plain(comparison), "differences": found.to_dicts() if found else []}
+
+
+def by_name(models: Mapping[Path, Recommender]) -> dict[str, Recommender]:
+    """Models by their recipes where that tells them apart, by their folders otherwise."""
+    names = [model.recipe.name for model in models.values()]
+    if len(set(names)) < len(names):
+        names = [str(folder) for folder in models]
+    return dict(zip(names, models.values(), strict=True))
 
 
 def tell(text: str, style: str = "") -> None:

@@ -14,6 +14,7 @@ from tastemap.cli.output import (
     AsJson,
     Form,
     as_plain,
+    by_name,
     form_of,
     say,
     show,
@@ -84,7 +85,8 @@ def report(
     ratings: Annotated[
         str | None,
         typer.Option(
-            help="All ratings, for audit and crosstab; if not given, those trained on.",
+            help="All ratings, for audit and crosstab; if not given, those trained on. Without "
+            "--valid, models and baselines are compared on those no model was trained on.",
             autocompletion=complete_source,
         ),
     ] = None,
@@ -103,7 +105,7 @@ def report(
 ) -> None:
     """Write one HTML file about models and their ratings."""
     form = form_of(as_json)
-    fitted = [tm.load(folder) for folder in models]
+    fitted = by_name({folder: tm.load(folder) for folder in models})
     read = [None if source is None else reading.read(source) for source in (ratings, valid)]
     tm.write_report(
         out,

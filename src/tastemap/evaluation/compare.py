@@ -27,6 +27,8 @@ ALL_BASELINES = frozenset({"mean", "biases", "popularity"})
 """Recipes that know nothing of taste."""
 _SHOWN = ("rmse", "mse", "mae", "ndcg", "recall", "catalog")
 """Measures a printed comparison shows, those of lists at the shortest length; frames have all."""
+_ROUNDING = 1e-6
+"""A difference below this is none: predictions are float32."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -38,8 +40,9 @@ class Difference:
         model: the one.
         against: the other, a baseline or the best of all.
         better_by: how much better the one is, in units of the measure; below 0: worse.
-        low, high: ends of the interval of that, of level `bootstrap.LEVEL`.
+        low, high: ends of the interval of that, of level `bootstrap.LEVEL`; NaN of one user.
         p: corrected for the number of differences in a comparison.
+        users: how many the two were compared on.
     """
 
     measure: str
@@ -49,14 +52,24 @@ class Difference:
     low: float
     high: float
     p: float
+    users: int
+
+    @property
+    def few(self) -> bool:
+        """Whether there are too few users to tell."""
+        return self.users < bootstrap.FEWEST_USERS
 
     @property
     def sure(self) -> bool:
         """Whether it is more than luck."""
-        return self.p < 1 - bootstrap.LEVEL
+        evident = self.p < 1 - bootstrap.LEVEL and abs(self.better_by) > _ROUNDING
+        return evident and not self.few
 
     def __str__(self) -> str:
-        return f"{self.better_by:.3f} [{self.low:.3f}, {self.high:.3f}]"
+        # A small difference that is sure must not read as none.
+        digits = 3 if abs(self.better_by) >= 0.0005 or not self.sure else 6
+        ends = f"[{self.low:.{digits}f}, {self.high:.{digits}f}]"
+        return f"{self.better_by:.{digits}f} {ends}"
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -65,11 +78,14 @@ class Differences(Table):
 
     Attributes:
         each: against the baseline, and against the best, of each measure.
-        users: how many users the models were compared on.
     """
 
     each: tuple[Difference, ...]
-    users: int
+
+    @property
+    def users(self) -> int:
+        """How many users the models were compared on; by lists it may be fewer."""
+        return max(one.users for one in self.each)
 
     def columns(self) -> dict[str, list[Any]]:
         """Measure, model, the other, how much better, interval, p-value, and what that means."""
@@ -90,7 +106,8 @@ class Differences(Table):
         return [
             f"{bootstrap.LEVEL:.0%} intervals from {bootstrap.RESAMPLES:,} draws of "
             f"{self.users:,} users, both models on the same; p-values corrected for "
-            f"{len(self.each)} differences by Holm's method"
+            f"{len(self.each)} {'difference' if len(self.each) == 1 else 'differences'} "
+            "by Holm's method"
         ]
 
 
@@ -102,7 +119,8 @@ class Comparison(Table):
 
     Attributes:
         evaluations: one for each model. Where recipes were fitted several times, means.
-        differences: of each model from the baseline and from the best; None for one model.
+        differences: of each model from the baseline and from the best; None for one model, and
+            where a model was trained on ratings it was tested on.
         spreads: by model and measure, the standard deviation from seed to seed; empty where
             models were given as they are, or there is one seed.
         memory: by model, what fitting added to the memory of the process at most, in bytes; None
@@ -163,10 +181,15 @@ class Comparison(Table):
 
     @property
     def notes(self) -> list[str]:
-        """The verdicts, how they were reached, and what is to know of the measurements."""
+        """The verdicts, or why there is none; how reached, and what to know of measurements."""
         made = [self.said] if self.said else []
         how = list(self.differences.notes) if self.verdicts and self.differences else []
         return [*self.verdicts, *how, *made, *notes(self.evaluations)]
+
+    @property
+    def overlap(self) -> int:
+        """Test rows that a model was also trained on, of the model with most: no fair test."""
+        return max((one.overlap for one in self.evaluations), default=0)
 
 
 def compare(
@@ -257,8 +280,9 @@ def _differences(
     """Of each measure: every model against the baseline, and against the best."""
     if len(evaluations) < 2:
         return None
-    rows: list[tuple[str, str, str, float, Float64s]] = []
-    users = 0
+    if any(one.overlap for one in evaluations):  # who remembers best is not who predicts best
+        return None
+    rows: list[tuple[str, str, str, int, float, tuple[float, float, float]]] = []
     for name in Comparison(evaluations=tuple(evaluations)).compared_by:
         key = "mse" if name == "rmse" else name
         there = [one for one in best_first(evaluations, name) if key in sums[one.model]]
@@ -267,28 +291,30 @@ def _differences(
         names = [one.model for one in there]
         parts = [sums[one][key] for one in names]
         totals, counts = (np.stack([part[side] for part in parts]) for side in (0, 1))
-        users = max(users, int(counts.any(axis=0).sum()))
+        users = int(counts.any(axis=0).sum())
         means = bootstrap.resampled_means(totals, counts)
         # Better is up: of errors the negative root.
         good = -np.sqrt(means) if name == "rmse" else means
         values = [one.measures[name] * (-1 if name == "rmse" else 1) for one in there]
         for model, against in _pairs(there, name):
             a, b = names.index(model), names.index(against)
-            rows.append((name, model, against, values[a] - values[b], good[:, a] - good[:, b]))
-    corrected = bootstrap.holm([bootstrap.p_value(row[-1]) for row in rows])
+            by, drawn = float(values[a] - values[b]), good[:, a] - good[:, b]
+            rows.append((name, model, against, users, by, bootstrap.evidence(by, drawn, users)))
+    corrected = bootstrap.holm([found[-1] for *_, found in rows])
     each = [
         Difference(
             measure=name,
             model=model,
             against=against,
             better_by=by,
-            low=bootstrap.interval(drawn)[0],
-            high=bootstrap.interval(drawn)[1],
+            low=found[0],
+            high=found[1],
             p=p,
+            users=users,
         )
-        for (name, model, against, by, drawn), p in zip(rows, corrected, strict=True)
+        for (name, model, against, users, by, found), p in zip(rows, corrected, strict=True)
     ]
-    return Differences(each=tuple(each), users=users) if each else None
+    return Differences(each=tuple(each)) if each else None
 
 
 def _pairs(ordered: Sequence[Evaluation], measure: str) -> list[tuple[str, str]]:
@@ -301,6 +327,8 @@ def _pairs(ordered: Sequence[Evaluation], measure: str) -> list[tuple[str, str]]
 
 
 def _sentence(ordered: Sequence[Evaluation], rows: Sequence[Difference], name: str) -> str:
+    if rows[0].few:
+        return f"too few users to tell which model is better: {rows[0].users}"
     best, base = ordered[0], baseline_of(ordered, name)
     of = {(one.model, one.against): one for one in rows}
     if base is best:
@@ -328,6 +356,8 @@ def _sentence(ordered: Sequence[Evaluation], rows: Sequence[Difference], name: s
 
 
 def _verdict(one: Difference) -> str:
+    if one.few:
+        return "too few users"
     return ("better" if one.better_by > 0 else "worse") if one.sure else "no evidence"
 
 

@@ -12,7 +12,7 @@ from tastemap.arrays import AnyArray, Codes, Float64s
 from tastemap.data.ratings import Ratings
 from tastemap.data.vocabulary import Vocabulary
 from tastemap.errors import DataError
-from tastemap.evaluation.lists import ListMeasures, rank, seen_rows
+from tastemap.evaluation.lists import ListMeasures, rank, seen_rows, threshold
 from tastemap.evaluation.new_users import with_new_users
 from tastemap.metrics import rating
 from tastemap.models.posterior import PosteriorModel
@@ -50,6 +50,7 @@ class Evaluation(Table):
         by_day: test rows predicted by what the user was like on the day of the rating; None where
             the model's users are the same on all days, or the rows have no times.
         lists: how good its lists are; None where they were not measured.
+        without_lists: why they were not, though they were asked for; empty otherwise.
         folded_in: users folded in before, from ratings that were known of them; None where all
             are users the model was trained on, or fell back.
         noun: what the model was trained on: ``"ratings"`` or ``"interactions"``.
@@ -73,6 +74,7 @@ class Evaluation(Table):
     fit_seconds: float
     by_day: int | None = None
     lists: ListMeasures | None = None
+    without_lists: str = ""
     folded_in: int | None = None
     noun: str = "ratings"
 
@@ -114,14 +116,14 @@ def notes(evaluations: Sequence[Evaluation]) -> list[str]:
         return []
     first = evaluations[0]
     noun = first.noun
-    said = [f"{first.rows:,} rows tested, all of users and items with training {noun}"]
+    said = _overlapping(evaluations)
+    tested = f"{first.rows:,} rows tested"
     if first.rows > first.made_from[SOURCES[0]]:
-        parts = [f"{first.made_from[name]:,} from the {name}" for name in SOURCES[1:]]
         share = 1 - first.made_from[SOURCES[0]] / first.rows
-        said = [
-            f"{first.rows:,} rows tested; {share:.1%} have a user or item without training "
-            f"{noun}: {', '.join(parts)}"
-        ]
+        without = f"{share:.1%} have a user or item without training {noun}"
+        said.append(f"{tested}; {without}: {', '.join(_instead(evaluations))}")
+    else:
+        said.append(f"{tested}, all of users and items with training {noun}")
     if first.folded_in is not None:
         said.append(f"{first.folded_in:,} users were new, and folded in from some {noun}")
     if first.before_any is None:
@@ -134,13 +136,35 @@ def notes(evaluations: Sequence[Evaluation]) -> list[str]:
         )
     if first.lists:
         said += first.lists.notes
-    said += [
+    elif first.without_lists:
+        said.append(first.without_lists)
+    return said + [
         f"{one.model}: {by_day_said(one.by_day)}" for one in evaluations if one.by_day is not None
     ]
-    return said + [
+
+
+def _overlapping(evaluations: Sequence[Evaluation]) -> list[str]:
+    """How many test rows models have seen: the first thing to know, as nothing else counts then."""
+    said = [
         f"{one.model}: {one.overlap:,} test rows were also trained on"
         for one in evaluations
         if one.overlap
+    ]
+    if said and len(evaluations) > 1:
+        said.append("so no model is said to be better: test on ratings none was trained on")
+    return said
+
+
+def _instead(evaluations: Sequence[Evaluation]) -> list[str]:
+    """Rows whose user or item is not known, by what they get."""
+    rows = evaluations[0].made_from
+    if any(one.rmse is not None for one in evaluations):
+        return [f"{rows[name]:,} from the {name}" for name in SOURCES[1:]]
+    # Without ratings predicted there are lists alone.
+    strange_items = rows[SOURCES[USER_BIAS]] + rows[SOURCES[GLOBAL_MEAN]]
+    return [
+        f"{strange_items:,} of items that are in no list",
+        f"{rows[SOURCES[ITEM_BIAS]]:,} of users who get the list of everybody",
     ]
 
 
@@ -249,12 +273,14 @@ def measure(
     sums: dict[str, tuple[Float64s, Float64s]] = {}
     if squares is not None:
         sums["mse"] = _by_user(test.users, squares, test.n_users)
-    ranked = None
+    ranked, without_lists = None, ""
     if k is not None:
         lengths = (k,) if isinstance(k, int) else tuple(k)
         ranked = rank(
             model, test, users, items, k=lengths, relevant_from=relevant_from, sampled=sampled
         )
+        if ranked is None:
+            without_lists = _without_lists(train, test, relevant_from)
     if ranked is not None:
         for measured, each in ranked.each.items():
             there = ~np.isnan(each)
@@ -271,6 +297,7 @@ def measure(
         fit_seconds=model.seconds,
         by_day=by_day,
         lists=None if ranked is None else ranked.measures,
+        without_lists=without_lists,
         folded_in=None if known is None else len(np.unique(known.users)),
         noun=train.noun,
     )
@@ -333,6 +360,12 @@ def older(test: Ratings, train: Ratings, users: Codes) -> tuple[int | None, int 
     latest = np.full(train.n_users + 1, np.iinfo(np.int64).min)  # the last: of unknown users
     np.maximum.at(latest, train.users, train.times)
     return int(np.sum(test.times < latest[users])), int(np.sum(test.times < train.times.max()))
+
+
+def _without_lists(train: Ratings, test: Ratings, relevant_from: float | None) -> str:
+    relevant_from = threshold(train, test) if relevant_from is None else relevant_from
+    liked = f" and rated {relevant_from:g} or higher" if test.explicit else ""
+    return f"no measures of lists, such as nDCG: no test row is new to its user{liked}"
 
 
 def _made_from(train: Ratings, users: Codes, items: Codes) -> dict[str, int]:

@@ -240,13 +240,16 @@ def _difference(of: Measure, runs: list[tuple[Measured, Measured]]) -> Differenc
     drawn = value(bootstrap.resampled_means(np.stack(totals), np.stack(counts)))
     better = sign * (drawn[:, 1] - drawn[:, 0])
     given, tuned = value(np.stack(totals).sum(axis=1) / np.stack(counts).sum(axis=1))
-    low, high = bootstrap.interval(better)
+    by = float(sign * (tuned - given))
+    users = int(np.stack(counts).any(axis=0).sum())
+    low, high, p = bootstrap.evidence(by, better, users)
     return Difference(
         measure=of.name,
         model="tuned",
         against="given",
-        better_by=float(sign * (tuned - given)),
+        better_by=by,
         low=low,
         high=high,
-        p=bootstrap.p_value(better),
+        p=p,
+        users=users,
     )

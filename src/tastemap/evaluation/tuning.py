@@ -182,6 +182,8 @@ class Check(Table):
             mean = sum(parts) / len(parts)
             return f"{name} is better by {mean:.4f} than as given, {wins}; how sure is not known"
         by = f"{found.better_by:.4f} [{found.low:.4f}, {found.high:.4f}]"
+        if found.few:
+            return f"too few users to tell, {found.users}: {name} is better by {by}, {wins}"
         if not found.sure:
             return f"no evidence that it is better than as given: {name} by {by}, {wins}"
         if found.better_by < 0:

@@ -81,7 +81,9 @@ def save(figure: Figure, path: str | Path, *, transparent: bool = False) -> Path
 def learning_curve(
     history: TrainingHistory | Mapping[str, TrainingHistory], *, ax: Axes | None = None
 ) -> Figure:
-    """Training loss (thin) and validation error (thick) after each epoch.
+    """Training loss (thin) and validation error (thick) after each epoch or sweep.
+
+    The end of the burn-in, where there is one, is an upright in the model's colour.
 
     Args:
         history: of one model, or of several by name.
@@ -108,6 +110,13 @@ def learning_curve(
         if one.best_epoch is not None and one.best_epoch != epochs[-1]:
             best = epochs == one.best_epoch
             ax.plot(epochs[best], valid[best], "o", color=colour, markersize=7)
+        if one.burn_in:
+            ax.axvline(
+                one.burn_in + 0.5,
+                color=colour if len(named) > 1 else MUTED,
+                linewidth=1,
+                linestyle=(0, (4, 3)),
+            )
         if name:
             ends.append((float(valid[-1] if has_valid else loss[-1]), name, colour))
         else:
@@ -118,7 +127,7 @@ def learning_curve(
     ax.set_xlim(0.75, max(len(one.epochs) for one in named.values()) + 0.25)
     ax.xaxis.set_major_locator(require("matplotlib.ticker", "report").MaxNLocator(integer=True))
     ax.yaxis.grid(visible=True)
-    ax.set_xlabel("epoch")
+    ax.set_xlabel(" or ".join(sorted({one.unit for one in named.values()})))
     ax.set_ylabel("mean squared error")
     label_ends(ax, ends)
     return figure_of(ax)

@@ -39,10 +39,11 @@ def write_report(
         models: one or more fitted models of the same training ratings, called by the names of
             their recipes as by `tastemap.compare`, or by name.
         ratings: all ratings, for the audit and the crosstab; None: those the models were trained
-            on.
+            on. Without ``split`` and ``valid``, models and baselines are compared on those of
+            them that no model was trained on.
         split: how the ratings were divided; the models are compared on its ``valid``.
-        valid: ratings to compare the models on, instead of those of ``split``. With neither, the
-            errors measured when the models were fitted are shown.
+        valid: ratings to compare the models on, instead of those of ``split``. Where there are
+            none to compare on, the errors measured when the models were fitted are shown.
         learning_rates: what the learning-rate finder found, or several such by name.
         comparison: what `tastemap.compare_recipes` gave, to be shown instead of a comparison of
             these models. The models are found in it by their names, those without a name by their
@@ -65,7 +66,7 @@ def write_report(
 
     for library in ("jinja2", "matplotlib"):
         require(library, "report")
-    from tastemap.report import page, sections
+    from tastemap.report import accuracy, page, sections
 
     if isinstance(models, Recommender):
         models = [models]
@@ -74,6 +75,8 @@ def write_report(
     named = dict(models) if isinstance(models, Mapping) else _named(models, comparison)
     if valid is None and split is not None:
         valid = split.valid
+    elif valid is None and ratings is not None:
+        valid = accuracy.unseen(ratings, list(named.values()))
     content = sections.gather(
         sections.Inputs(
             models=named,

@@ -329,9 +329,18 @@ def _sweeps(
             break
         before = state.loss
     if best is not None:
-        history = TrainingHistory(epochs=tuple(epochs), best_epoch=best[1], stopped=stopped)
-        return best[2], history
-    return state.model(), TrainingHistory(epochs=tuple(epochs), stopped=stopped)
+        return best[2], _history(epochs, stopped, best[1])
+    return state.model(), _history(epochs, stopped)
+
+
+def _history(epochs: list[Epoch], stopped: str, best: int | None = None) -> TrainingHistory:
+    return TrainingHistory(
+        epochs=tuple(epochs),
+        best_epoch=best,
+        stopped=stopped,
+        unit="sweep",
+        loss="mean squared residual of the training ratings",
+    )
 
 
 def _error(state: _State, ratings: Ratings | None) -> float | None:

@@ -366,4 +366,9 @@ def _sweeps(chain: _Chain, valid: Ratings | None, on_epoch: OnEpoch | None) -> T
         )
         if on_epoch is not None:
             on_epoch(epochs[-1])
-    return TrainingHistory(epochs=tuple(epochs))
+    return TrainingHistory(
+        epochs=tuple(epochs),
+        unit="sweep",
+        loss="mean squared residual of the sweep's draw",
+        burn_in=settings.burn_in,
+    )

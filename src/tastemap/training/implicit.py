@@ -119,7 +119,12 @@ def fit_implicit(
         weighting=settings.weighting,
         known_items=n_items,
     )
-    return model, TrainingHistory(epochs=tuple(epochs))
+    history = TrainingHistory(
+        epochs=tuple(epochs),
+        unit="sweep",
+        loss="what training minimised, penalty included, for each interaction",
+    )
+    return model, history
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)

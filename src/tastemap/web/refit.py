@@ -274,7 +274,7 @@ def measure(before: Recommender, after: Recommender, test: Ratings, told: Refit)
     told.measure, told.before, told.after = difference.measure, by_name["before"], by_name["after"]
     told.better_by, (told.low, told.high) = sign * difference.better_by, ends
     by = f"{difference.measure} {told.after:.4f} after {told.before:.4f}"
-    if told.high < 0:
+    if difference.sure and told.better_by < 0:
         told.detail = f"the new model is worse, and that is more than luck: {by}"
     elif told.better_by < -WORSE * abs(told.before):
         told.detail = f"the new model is worse by more than {WORSE:.0%}: {by}"
