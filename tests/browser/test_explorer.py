@@ -237,6 +237,61 @@ def test_a_mistake_is_said_and_nothing_is_lost(films: Served, visit: Open) -> No
     assert page.locator("#rated .card a").all_inner_texts() == [title]
 
 
+def test_a_wrong_id_loses_nothing_and_is_said_at_its_field(films: Served, visit: Open) -> None:
+    page = visit(films, "/explore/taste", reduced_motion="reduce")
+    title = rate(page, "5")
+    page.get_by_text("Keep these ratings").click()
+    page.locator("#keep-user").fill("ann")
+    page.locator("#keep-user").press("Enter")
+    page.get_by_role("alert").get_by_text("User ids are whole numbers here").wait_for()
+    assert page.locator("#rated .card a").all_inner_texts() == [title]
+    assert page.evaluate("document.activeElement.id") == "keep-user"
+    assert page.locator("#keep-user").input_value() == "ann"
+    page.locator("#keep-user").fill("90211")
+    page.locator("#keep-user").press("Enter")
+    page.get_by_role("heading", name="User 90211").wait_for()
+    store = films.app.state.store
+    assert len(store.of_user("90211").ratings) == 1
+    store.forget("90211").result(timeout=10)
+
+
+def test_ratings_outlive_a_look_at_another_page(films: Served, visit: Open) -> None:
+    page = visit(films, "/explore/taste", reduced_motion="reduce")
+    rated = [rate(page, "5"), rate(page, "1")]
+    held = page.locator("#rated .card a")
+    page.locator("#next tbody th a").first.click()
+    page.wait_for_url("**/explore/items/*")
+    for back in (page.go_back, page.reload):
+        back()
+        page.locator("#rated .card").nth(1).wait_for()
+        assert sorted(held.all_inner_texts()) == sorted(rated)
+        assert page.locator("#rated [aria-pressed]").count() == 2
+    page.get_by_role("link", name="Map", exact=True).first.click()
+    page.get_by_role("link", name="Your taste").click()
+    page.locator("#rated .card").nth(1).wait_for()
+    page.get_by_role("link", name="Start again").click()
+    page.wait_for_load_state()
+    assert held.count() == 0
+    page.reload()
+    assert held.count() == 0
+    assert "rate" not in films.app.state.store.table()["action"].to_pylist()
+
+
+def test_a_phone_shows_what_a_rating_changed(films: Served, visit: Open) -> None:
+    page = visit(films, "/explore/taste", viewport=PHONE, reduced_motion="reduce")
+    line = page.locator("#after")
+    assert line.is_hidden()
+    rate(page, "5")
+    assert "After 1 rating, first: " in line.inner_text()
+    box = line.bounding_box()
+    assert box is not None
+    assert box["y"] + box["height"] == pytest.approx(PHONE["height"], abs=2)
+    line.get_by_role("link").first.click()
+    assert page.locator("#next-h").bounding_box()["y"] < PHONE["height"]  # type: ignore[index]
+    page.set_viewport_size(DESK)
+    assert line.is_hidden()
+
+
 def test_rating_by_keyboard_goes_on_to_the_next_question(films: Served, visit: Open) -> None:
     page = visit(films, "/explore/taste")
     page.keyboard.press("Tab")

@@ -8,7 +8,7 @@ from typing import Any, Literal
 
 import numpy as np
 
-from tastemap.arrays import Codes, Int64s
+from tastemap.arrays import AnyArray, Codes, Int64s
 from tastemap.data.ratings import Ratings
 from tastemap.data.reading.duplicates import RESOLVED, repeated_rows
 from tastemap.errors import ConfigError
@@ -166,7 +166,7 @@ def _scale(ratings: Ratings) -> Iterator[Finding]:
         advice += "them with rating=False"
         yield Finding("scale", f"every rating is {low:g}", "warning", advice, low)
         return
-    step = _step(values)
+    step = scale_step(values)
     if len(values) == 2:
         said, severity = f"two values, {low:g} and {high:g}, {mean}", "note"
         advice = "yes or no: predictions are shares between the two, not stars"
@@ -188,8 +188,12 @@ def _strength(ratings: Ratings) -> Finding:
     return Finding("scale", said + f"median {np.median(weights):g}")
 
 
-def _step(values: Any) -> float | None:
-    # The step of which all differences are multiples, if the values are few.
+def scale_step(values: AnyArray) -> float | None:
+    """The step of which all differences are multiples; None: there is none, or too many values.
+
+    Args:
+        values: the distinct ratings, rising, at least two.
+    """
     if len(values) > _FEW_VALUES:
         return None
     gaps = np.diff(values.astype(np.float64))

@@ -45,7 +45,7 @@ const fold = (text) => text.normalize("NFD").replace(/\p{M}/gu, "").toLowerCase(
 
 export function createSearch({ titles, order, note, uid, onPick, announce }) {
   const input = el("input", {
-    class: "tm-input", type: "text", role: "combobox", placeholder: "Find a title", "aria-label": "Find a title",
+    class: "tm-input", type: "text", role: "combobox", placeholder: "Find on the map", "aria-label": "Find on the map",
     "aria-expanded": "false", "aria-controls": `${uid}-hits`, "aria-autocomplete": "list", autocomplete: "off", spellcheck: "false",
   });
   const list = el("ul", { class: "tm-hits", role: "listbox", id: `${uid}-hits`, "aria-label": "Titles found", hidden: true });

@@ -15,7 +15,7 @@ from tastemap.web.app import create_app
 from tastemap.web.feedback.store import FeedbackStore
 from tastemap.web.security.keys import KeyFile, Scope
 from tastemap.web.settings import Settings
-from tests.conftest import interactions
+from tests.conftest import interactions, make_ratings
 from tests.web.pages.test_pages import read, some_ratings
 
 if TYPE_CHECKING:
@@ -66,7 +66,7 @@ def test_a_newcomer_rates_what_is_asked_and_gets_a_list(client: TestClient) -> N
     model = client.app.state.shelf.live.recommender  # type: ignore[attr-defined]
     ratings = {int(item): float(value) for item, value in given}
     enough = [
-        str(one) for one in model.recommend(ratings=ratings, n=len(best), min_ratings=3).items
+        str(one) for one in model.recommend(ratings=ratings, n=len(best), min_ratings=11).items
     ]
     assert best == enough
     assert "your 5 for" in text
@@ -107,6 +107,114 @@ def test_nothing_is_stored_unless_asked_for(models: Path, tmp_path: Path) -> Non
         for body in ("r.1=5&user=", "user=9001", "r.1=99&user=9001", "r.none=5&user=9001"):
             assert client.post("/explore/taste/keep", content=body, headers=HERE).is_client_error
         assert not store.of_user("9002").ratings
+
+
+@pytest.mark.parametrize(
+    ("user", "said"),
+    [("ann", "User ids are whole numbers here, not &#39;ann&#39;."), ("", "Write the user id")],
+)
+def test_an_id_that_cannot_be_kept_under_loses_no_rating(
+    client: TestClient, user: str, said: str
+) -> None:
+    answer = client.post(
+        "/explore/taste/keep", content=f"r.1=5&r.50=3&skip=2&user={user}", headers=HERE
+    )
+    assert answer.status_code == 422
+    page = answer.text
+    assert read(page).wrong == []
+    assert hidden(page) == [("r.1", "5"), ("r.50", "3"), ("skip", "2")]
+    assert said in page
+    field = re.search(r'<input id="keep-user"[^>]*>', page)
+    assert field is not None
+    assert f'value="{user}"' in field.group()
+    assert 'aria-invalid="true"' in field.group()
+    assert '<details class="keep" open>' in page
+    again = client.get("/explore/taste/keep", follow_redirects=False)
+    assert (again.status_code, again.headers["location"]) == (303, "/explore/taste")
+
+
+def test_the_form_says_what_ids_look_like(client: TestClient, tmp_path: Path) -> None:
+    assert "whole numbers here" in send(client, [("rate.1", "5")])
+    named = make_ratings([(f"u{a}", b, float(1 + (a + b) % 5)) for a in range(9) for b in range(6)])
+    tm.BiasedMF(solver="als", factors=2).fit(named).save(tmp_path / "m")
+    settings = Settings(root=tmp_path, model="m", database=str(tmp_path / "f.sqlite"))
+    with TestClient(create_app(settings), base_url="http://localhost") as other:
+        assert "Any text can be an id." in send(other, [("rate.1", "5")])
+
+
+def test_every_step_of_the_scale_can_be_given(tmp_path: Path) -> None:
+    given = (1, 2, 3, 5, 6, 8, 10)  # nobody gave 4, 7 or 9
+    rows = [(a, b, float(given[(3 * a + b) % 7])) for a in range(20) for b in range(10)]
+    ratings = make_ratings(rows)
+    tm.BiasedMF(solver="als", factors=2).fit(ratings).save(tmp_path / "plain")
+    ordinal = tm.BayesianMF(factors=2, sweeps=12, burn_in=4, draws=4, likelihood="ordinal")
+    ordinal.fit(ratings).save(tmp_path / "ordinal")
+    for model, wanted in (("plain", range(1, 11)), ("ordinal", given)):
+        with TestClient(
+            create_app(Settings(root=tmp_path, model=model)), base_url="http://localhost"
+        ) as client:
+            text = client.get("/explore/taste").text
+            first = asked(text)[0]
+            steps = re.findall(rf'<button name="rate.{first}" value="(\d+)"', text)
+            assert steps == [str(step) for step in wanted]
+            names = re.findall(
+                r'<th scope="row" class="n">(\d+)</th>', client.get("/explore/items/1").text
+            )
+            assert names == steps
+
+
+def test_titles_few_rated_are_left_out_as_far_as_asked(client: TestClient) -> None:
+    # Eleven ratings: the items with as many have four fifths of all bundled ratings.
+    model = client.app.state.shelf.live.recommender  # type: ignore[attr-defined]
+    counts = np.sort(model.ratings.item_counts)[::-1]
+    assert counts[counts >= 11].sum() >= 0.8 * counts.sum() > counts[counts >= 12].sum()
+    text = client.get("/explore/taste").text
+    assert f"Left out: {np.sum(counts < 11):,} with fewer than 11 training ratings" in text
+    some = send(client, [("r.1", "5"), ("least", "150")])
+    of = {
+        str(one): n
+        for one, n in zip(
+            model.ratings.item_ids.raws(range(len(counts))), model.ratings.item_counts, strict=True
+        )
+    }
+    assert all(of[item] >= 150 for item in listed(some))
+    assert hidden(some) == [("r.1", "5")]
+    text = client.get("/explore/users/4?least=150").text
+    assert all(of[item] >= 150 for item in listed(text))
+    assert "with fewer than 150 training ratings" in text
+    assert 'name="least"' in text
+    assert client.get("/explore/users/4?least=few").status_code == 422
+    wrong = client.post("/explore/taste", content="r.1=5&least=few", headers=HERE)
+    assert wrong.status_code == 422
+    assert hidden(wrong.text) == [("r.1", "5")]
+    assert "must be a whole number" in wrong.text
+
+
+def test_a_model_that_counts_what_is_known_says_so(movielens: Ratings, tmp_path: Path) -> None:
+    ratings = movielens.take(np.flatnonzero(movielens.users < 60))
+    tm.EASE().fit(ratings).with_liking().save(tmp_path / "any")
+    tm.EASE(min_rating=4).fit(ratings).save(tmp_path / "least")
+    tm.ItemKNN(similarity="adjusted cosine").fit(ratings).save(tmp_path / "ratings")
+    shown = {}
+    for model in ("any", "least", "ratings"):
+        with TestClient(
+            create_app(Settings(root=tmp_path, model=model)), base_url="http://localhost"
+        ) as client:
+            shown[model] = [send(client, [("r.3", value)]) for value in ("5", "1")]
+            their = client.get("/explore/users/4").text
+            if model == "any":
+                assert "This model counts what they know, not how they rate it." in their
+    high, low = shown["any"]
+    assert listed(high) == listed(low)
+    assert "This model counts what you know, not how you rate it." in high
+    assert "your 5 for" not in high
+    chances = [re.findall(r"<td class=\"n\">(\d+%)</td>", text) for text in (high, low)]
+    assert len(chances[0]) == len(listed(high))
+    assert chances[0] != chances[1]
+    assert '<th scope="col" class="n">chance of liking</th>' in high
+    assert "what you rated 4 or higher" in shown["least"][0]
+    assert "chance of liking" not in shown["least"][0]
+    assert "This model counts" not in shown["ratings"][0]
 
 
 @pytest.mark.parametrize(
@@ -199,5 +307,6 @@ def test_a_store_that_cannot_keep_is_said_on_a_page(models: Path, tmp_path: Path
         store.close()
         answer = client.post("/explore/taste/keep", content="r.1=5&user=9", headers=HERE)
         assert answer.status_code == 503
-        assert "Too busy at the moment" in answer.text
+        assert "They could not be stored" in answer.text
+        assert hidden(answer.text) == [("r.1", "5")]
         assert client.post("/explore/taste", content="rate.1=5", headers=HERE).status_code == 200

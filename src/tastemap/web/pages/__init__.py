@@ -38,7 +38,7 @@ def mount(app: Starlette) -> None:
         Route("/explore/users", people.user),
         Route("/explore/users/{id:path}", people.user),
         Route("/explore/taste", taste.taste, methods=["GET", "POST"]),
-        Route("/explore/taste/keep", taste.keep, methods=["POST"]),
+        Route("/explore/taste/keep", taste.keep, methods=["GET", "POST"]),
         Route("/explore/model", model.model),
         Route("/explore/search", search.search),
         Route("/explore/{rest:path}", visit.lost),

@@ -11,7 +11,7 @@ from tastemap.arrays import Float64s, Int64s
 from tastemap.data.vocabulary import UNKNOWN
 from tastemap.web.pages import asking
 from tastemap.web.pages.charts import Axis
-from tastemap.web.pages.recommended import recommended
+from tastemap.web.pages.recommended import least_of, recommended
 from tastemap.web.pages.visit import Visit, not_found, page
 from tastemap.web.people import Person
 
@@ -28,13 +28,15 @@ def user(visit: Visit) -> Response:
     name = f"User {person.id}"
     scatter = visit.reading.scatter
     table, pages, orders = _rated(visit, person)
+    least = least_of(visit.query, visit.reading)
     return visit.show(
         "user.html",
         "",
         user=person.id,
+        same=visit.query.get("id"),
         facts=_facts(visit, person),
         remarks=person.remarks,
-        recommended=recommended(visit, person, _RECOMMENDED),
+        recommended=recommended(visit, person, _RECOMMENDED, least),
         rated=table,
         pages=pages,
         order=asking.one_of(visit.query, "order", _ORDERS),
@@ -111,7 +113,7 @@ def _rated(
     means = visit.reading.means[person.items]
     values = person.values.astype(np.float64)
     at = _ordered(visit, person, values, means, order)
-    whose = {"id": visit.query.get("id")}
+    whose = {name: visit.query.get(name) for name in ("id", "least")}
     pages = asking.paged(visit.query, path, {**whose, "order": order}, len(at), _ROWS)
     rows = [
         {

@@ -12,7 +12,7 @@ import numpy as np
 import pyarrow as pa
 
 from tastemap.arrays import AnyArray, Float64s, Int64s, Mask
-from tastemap.data.audit import Finding, audit
+from tastemap.data.audit import Finding, audit, scale_step
 from tastemap.errors import ConfigError, NotFittedFor
 from tastemap.explanation.biases import BiasRanking
 from tastemap.explanation.components import Components
@@ -28,6 +28,10 @@ _DRAWN = 3000
 """Items drawn on a picture of the map, the most rated ones; the interactive map has all."""
 _MOST_STEPS = 12
 """With more distinct ratings than this, they are not steps to choose from."""
+
+_SHARE, _ENOUGH = 0.8, 20
+"""An item nearly nobody rated is a leap in the dark, above all for somebody who rated little. So
+lists keep to the items that have this share of all ratings, or that many ratings."""
 
 _KNOWN = 300
 """Most rated items among which those are chosen that tell what a component is."""
@@ -172,9 +176,16 @@ class Reading:
 
     @once
     def steps(self) -> list[float]:
-        """The ratings there are to choose from; none where they are on no scale of steps."""
+        """The ratings there are to choose from; none where they are on no scale of steps.
+
+        Steps that nobody happened to give are among them, unless the model knows given ones only.
+        """
         values = np.unique(self.ratings.values)
-        return [] if len(values) > _MOST_STEPS else values.tolist()
+        step = scale_step(values) if len(values) > 1 else None
+        if step is not None and getattr(self.recommender.model, "thresholds", None) is None:
+            # Rounded as ratings are, so that the steps are the ratings that were given.
+            values = np.arange(values[0], values[-1] + step / 2, step, np.float64).round(6)
+        return [] if len(values) > _MOST_STEPS else values.astype(np.float32).tolist()
 
     @once
     def shares(self) -> Float64s:
@@ -183,13 +194,23 @@ class Reading:
 
     def shares_of(self, values: AnyArray) -> Float64s:
         """How often each step occurs among some ratings, as a share; shape (steps,)."""
-        counts = np.array([np.sum(values == step) for step in self.steps], np.float64)
+        counts = np.array([np.isclose(values, step).sum() for step in self.steps], np.float64)
         return counts / max(len(values), 1)
 
     @once
     def rated(self) -> Mask:
         """Items with training ratings, shape (n_items,)."""
         return self.ratings.item_counts > 0
+
+    @once
+    def enough(self) -> int:
+        """Ratings an item needs to be recommended on a page, unless asked otherwise.
+
+        The items with that many have `_SHARE` of all ratings, as far as `_ENOUGH` do not suffice.
+        """
+        counts = np.sort(self.ratings.item_counts)[::-1]
+        at = int(np.searchsorted(np.cumsum(counts), _SHARE * counts.sum()))
+        return int(np.clip(counts[min(at, len(counts) - 1)], 1, _ENOUGH))
 
     @once
     def means(self) -> Float64s:

@@ -99,10 +99,17 @@ def _environment() -> jinja2.Environment:
         environment.filters[format_of.__name__] = format_of
     environment.filters["seconds"] = numbers.seconds
     environment.filters["json"] = json.dumps
+    environment.filters["sentence"] = sentence
     environment.globals["item_url"] = item_url
     environment.globals["user_url"] = user_url
     environment.globals["asset"] = lambda name: f"/static/{version()}/{name}"
     return environment
+
+
+def sentence(text: object) -> str:
+    """What an error or a remark says, as a sentence."""
+    said = str(text)
+    return f"{said[:1].upper()}{said[1:]}."
 
 
 def item_url(item: object) -> str:

@@ -13,12 +13,12 @@ import numpy as np
 from starlette.responses import RedirectResponse, Response
 
 from tastemap.data.vocabulary import UNKNOWN
-from tastemap.errors import ConfigError, NotFittedFor
+from tastemap.errors import ConfigError, NotFittedFor, StoreError, UnknownUserError
 from tastemap.web.feedback.store import NewRating
 from tastemap.web.pages.finding import find
 from tastemap.web.pages.people import on_axes, place_of, places
-from tastemap.web.pages.recommended import recommended
-from tastemap.web.pages.site import user_url
+from tastemap.web.pages.recommended import least_of, recommended
+from tastemap.web.pages.site import sentence, user_url
 from tastemap.web.pages.visit import Visit, page
 from tastemap.web.people import Person
 from tastemap.web.schemas.lists import QuestionOptions, Rated
@@ -45,12 +45,14 @@ class Said:
         skipped: ids of items they do not know.
         query: titles they look for.
         user: the id to keep the ratings under, if they ask for that.
+        least: ratings an item needs to be shown, as it was written.
     """
 
     ratings: dict[str, float]
     skipped: tuple[str, ...] = ()
     query: str = ""
     user: str = ""
+    least: str = ""
 
     @classmethod
     def of(cls, form: Sequence[tuple[str, str]]) -> Said:
@@ -72,7 +74,8 @@ class Said:
                 ratings[item] = _number(text)  # where it stood before
             elif name.startswith("rate."):
                 ratings = {item: _number(text), **ratings}
-        return cls(ratings, tuple(skipped), fields.get("q", ""), fields.get("user", ""))
+        written = (fields.get(name, "") for name in ("q", "user", "least"))
+        return cls(ratings, tuple(skipped), *written)
 
 
 def _number(text: str) -> float:
@@ -85,24 +88,44 @@ def _number(text: str) -> float:
 @page
 def taste(visit: Visit) -> Response:
     """What is asked, what was said, and what follows."""
-    said = Said.of(visit.form)
+    return _shown(visit, Said.of(visit.form))
+
+
+def _shown(visit: Visit, said: Said, problem: str = "", status: int = 200) -> Response:
+    """The page, with all that was said.
+
+    Args:
+        visit: who looks.
+        said: what they said.
+        problem: why the ratings could not be kept; empty: nothing was to be.
+        status: of the answer.
+    """
     try:
         person = visit.service.people.newcomer(list(said.ratings.items()))
     except NotFittedFor as error:
-        return visit.show("taste.html", "taste", missing=f"{error}.")
+        return visit.show("taste.html", "taste", missing=sentence(error))
     place, scatter = place_of(visit, person), visit.reading.scatter
     marks = {} if place is None else {"You": on_axes(visit, place)}
+    least, wrong = visit.reading.enough, ""
+    try:
+        least = least_of({"least": said.least}, visit.reading)
+    except ConfigError as error:  # a page of its own would lose what was said
+        wrong, status = sentence(error), 422
     return visit.show(
         "taste.html",
         "taste",
+        status,
         missing="",
+        problem=problem,
+        wrong=wrong,
+        numbered=visit.reading.ratings.user_ids.holds_integers,
         said=said,
         rated=[_card(visit, item, value) for item, value in said.ratings.items()],
         questions=_questions(visit, said, person),
         found=_found(visit, said),
         telling=person.solved,
         steps=_steps(visit),
-        recommended=recommended(visit, person, _RECOMMENDED),
+        recommended=recommended(visit, person, _RECOMMENDED, least),
         places=[] if place is None else places(visit, place),
         picture=scatter.draw("You on the map of taste", marks) if scatter and marks else None,
         can_keep=visit.service.store is not None and visit.may(Scope.WRITE),
@@ -111,19 +134,30 @@ def taste(visit: Visit) -> Response:
 
 @page
 def keep(visit: Visit) -> Response:
-    """Store what was said, since the visitor asks for it."""
+    """Store what was said, since the visitor asks for it.
+
+    What keeps it from being stored is said beside the field: another page would lose the ratings.
+    """
+    if visit.request.method != "POST":  # the address of such a page, asked for again
+        return RedirectResponse("/explore/taste", 303)
     said, service = Said.of(visit.form), visit.service
     if service.store is None:
         raise ConfigError("this service keeps no ratings")
-    if not said.user:
-        raise ConfigError("give a user id to keep the ratings under")
     if not said.ratings:
         raise ConfigError("rate something first")
+    if not said.user:
+        return _shown(visit, said, "Write the user id to keep the ratings under.", 422)
     rows = []
-    for item, value in said.ratings.items():
-        user, known, _ = service.held.check(Checked(user=said.user, item=item, rating=value))
-        rows.append(NewRating(user, known, value))
-    service.store.rate_all(rows).result(timeout=_WAIT)
+    try:
+        for item, value in said.ratings.items():
+            user, known, _ = service.held.check(Checked(user=said.user, item=item, rating=value))
+            rows.append(NewRating(user, known, value))
+        service.store.rate_all(rows).result(timeout=_WAIT)
+    except UnknownUserError as error:
+        return _shown(visit, said, sentence(error), 422)
+    except (StoreError, TimeoutError) as error:
+        why = str(error) or "it took too long"
+        return _shown(visit, said, f"They could not be stored: {why}. Please try again.", 503)
     return RedirectResponse(user_url(said.user), 303)
 
 
