@@ -339,6 +339,16 @@ def test_the_map_shows_an_item_and_a_user_asked_for(films: Served, visit: Open) 
     page.get_by_role("heading", name="Toy Story (1995)").wait_for()
 
 
+def test_the_map_says_what_a_finger_can_do(films: Served, visit: Open) -> None:
+    for touch, said in ((False, "Hover over a point"), (True, "Tap a point")):
+        page = visit(films, "/explore/map", viewport=PHONE, has_touch=touch, is_mobile=touch)
+        ready(page)
+        text = page.locator("#map-about").inner_text()
+        assert said in text
+        assert ("shift" in text) == (not touch)
+        assert page.get_by_label("Find a title").count() == 1
+
+
 def test_what_the_map_shows_stands_in_its_address(films: Served, visit: Open) -> None:
     page = visit(films, "/explore/map?x=2&y=nonsense&colour=year")
     ready(page)

@@ -95,7 +95,7 @@ def test_source_has_nothing_a_policy_or_a_page_would_trip_over(name: str) -> Non
 
 def test_hostile_text_stays_text(open_map: Open) -> None:
     page = open_map()
-    page.get_by_role("combobox", name="Find a title").fill("<script>")
+    page.get_by_role("combobox", name="Find on the map").fill("<script>")
     option = page.locator(".tm-hit[role=option]").first
     assert HOSTILE in option.inner_text()
     option.click()

@@ -24,7 +24,7 @@ def test_search_jumps_and_announces(open_map: Open) -> None:
     page.locator(".tm-plot").focus()
     page.keyboard.press("/")
     page.keyboard.type("amelie")
-    box = page.get_by_role("combobox", name="Find a title")
+    box = page.get_by_role("combobox", name="Find on the map")
     assert box.get_attribute("aria-expanded") == "true"
     assert page.locator(".tm-hit[role=option]").all_inner_texts()[0].startswith("Amélie (2001)")
     assert page.get_by_role("status").inner_text() == "1 suggestion"
@@ -43,7 +43,7 @@ def test_search_jumps_and_announces(open_map: Open) -> None:
 
 def test_search_walks_its_suggestions(open_map: Open) -> None:
     page = open_map()
-    box = page.get_by_role("combobox", name="Find a title")
+    box = page.get_by_role("combobox", name="Find on the map")
     box.fill("the matrix")  # words in any order
     assert page.locator(".tm-hit[role=option]").all_inner_texts()[0].startswith("Matrix, The")
     box.fill("film of the 1")

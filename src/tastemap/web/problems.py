@@ -30,6 +30,12 @@ _STATUS: tuple[tuple[type[Exception], int, str], ...] = (
 )
 """What each error means to a client: status, and what the type of the problem ends in."""
 
+_ROUTING = {
+    404: "nothing is at this address: see /openapi.json for what there is",
+    405: "this address takes other methods: the header Allow names them",
+}
+"""What there is to say where routing alone went wrong."""
+
 
 class Problem(msgspec.Struct, kw_only=True, omit_defaults=True):
     """Problem details (RFC 9457).
@@ -68,7 +74,8 @@ def problem_of(error: Exception, method: str = "GET") -> Response:
     """
     if isinstance(error, HTTPException):
         headers = dict(error.headers) if error.headers else None
-        detail = "" if error.detail == HTTPStatus(error.status_code).phrase else error.detail
+        said = error.detail != HTTPStatus(error.status_code).phrase
+        detail = error.detail if said else _ROUTING.get(error.status_code, "")
         return problem(error.status_code, detail, headers=headers)
     for kind, status, name in _STATUS:
         if isinstance(error, kind):

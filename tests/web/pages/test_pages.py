@@ -205,6 +205,23 @@ def test_people_get_a_page_and_programs_a_problem(client: TestClient) -> None:
     assert "There is no such page" in page.text
     problem = client.get("/nothing")
     assert problem.headers["content-type"] == "application/problem+json"
+    assert "/openapi.json" in problem.json()["detail"]
+    problem = client.delete("/health")
+    assert problem.status_code == 405
+    assert problem.headers["allow"]
+    assert "Allow" in problem.json()["detail"]
+
+
+def test_the_log_of_requests_names_pages_by_their_route(
+    client: TestClient, caplog: pytest.LogCaptureFixture
+) -> None:
+    with caplog.at_level("INFO", "tastemap.web.access"):
+        for address in ("/", "/explore/users/4", "/explore/map"):
+            client.get(address)
+    said = [record.getMessage() for record in caplog.records]
+    routes = ["GET / 200", "GET /explore/users/{id:path} 200", "GET /explore/map 200"]
+    assert len(said) == len(routes)
+    assert all(one.startswith(route) for one, route in zip(said, routes, strict=True))
 
 
 def test_rankings_are_filtered_and_ordered(client: TestClient, movielens: Ratings) -> None:
@@ -228,6 +245,10 @@ def test_a_search_finds_words_in_any_order_and_near_titles(client: TestClient) -
     assert "Matrix, The (1999)" in client.get("/explore/search?q=the+matrix").text
     assert "Amelie" in client.get("/explore/search?q=am%C3%A9lie").text
     assert "Spelt nearly so" in client.get("/explore/search?q=Alienn+(1979)").text
+    assert (
+        "those that begin so first, then the most rated"
+        in client.get("/explore/search?q=star").text
+    )
     there = client.get("/explore/search?user=4", follow_redirects=False)
     assert (there.status_code, there.headers["location"]) == (303, "/explore/users/4")
 

@@ -184,8 +184,9 @@ class Reading:
         step = scale_step(values) if len(values) > 1 else None
         if step is not None and getattr(self.recommender.model, "thresholds", None) is None:
             # Rounded as ratings are, so that the steps are the ratings that were given.
-            values = np.arange(values[0], values[-1] + step / 2, step, np.float64).round(6)
-        return [] if len(values) > _MOST_STEPS else values.astype(np.float32).tolist()
+            low, high = float(values[0]), float(values[-1])
+            values = np.linspace(low, high, round((high - low) / step) + 1, dtype=np.float32)
+        return [] if len(values) > _MOST_STEPS else values.tolist()
 
     @once
     def shares(self) -> Float64s:
