@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import ClassVar, Literal
 
 import numpy as np
 
-from tastemap.arrays import Int64s
+from tastemap.arrays import Int64s, Values
 from tastemap.data.catalog import Catalog
 from tastemap.data.features import Features, features
 from tastemap.data.ratings import Ratings
@@ -19,6 +21,13 @@ from tastemap.randomness import stream
 from tastemap.training.history import OnEpoch, TrainingHistory
 from tastemap.training.recipe import Recipe
 from tastemap.training.solver_settings import GibbsSettings
+
+SCORES = 100_000
+"""Ratings that the width of intervals is measured on, at least, where there are so many. With
+16,000, one chain's share of the bundled ratings, a quarter of the bins held 2 points more or fewer
+than they should, or worse; with all 80,000 one in fifteen (docs/decisions/011)."""
+
+_Metadata = tuple[Features | None, Features | None]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -50,9 +59,10 @@ class BayesianMF(Recipe):
             (`tastemap.training.ordinal`); a third more time.
         eras: of an ordinal likelihood: when the scale changed, as dates or seconds since 1970, in
             rising order; ``"auto"``: where values begin to occur.
-        calibration: share of the training ratings held out of a second, shorter chain, on which
-            the width of intervals is measured (`tastemap.models.calibration`); the model itself
-            is trained on all of them.
+        calibration: share of the training ratings held out of another, shorter chain, on which
+            the width of intervals is measured (`tastemap.models.calibration`); where that are
+            fewer than 100,000 ratings, of several such chains, each without other ratings. The
+            model itself is trained on all of them. 0 for no intervals.
 
     Raises:
         ConfigError: a setting is out of its range; in ``fit``, ratings do not fit it.
@@ -115,21 +125,39 @@ class BayesianMF(Recipe):
         model, history = fit_gibbs(
             train, valid, self._settings(), metadata=metadata, seed=seed, on_epoch=on_epoch
         )
-        held_out = stream(seed, "bayesian/calibration").random(len(train)) < self.calibration
-        if not held_out.any() or held_out.all():
-            return model, history
+        return self._calibrated(model, train, metadata, seed), history
+
+    def _calibrated(
+        self, model: PosteriorModel, train: Ratings, metadata: _Metadata, seed: int
+    ) -> PosteriorModel:
+        """The model with intervals as wide as ratings held out of other chains ask for."""
+        from tastemap.training.gibbs import fit_gibbs
+
+        if not self.calibration:
+            return model
         shorter = replace(
-            self._settings(),
-            burn_in=self.burn_in // 2,
-            sweeps=max(self.sweeps // 2, self.burn_in // 2 + self.draws),
+            self._settings(), burn_in=self.burn_in // 2, sweeps=self.burn_in // 2 + self.draws
         )
-        rest, _ = fit_gibbs(train.take(~held_out), None, shorter, metadata=metadata, seed=seed)
-        tested = train.take(held_out)
-        model = replace(model, calibration=_calibration(train, rest, tested, None))
-        if model.days is not None:
-            dated = _calibration(train, rest, tested, tested.times)
-            model = replace(model, days=replace(model.days, calibration=dated))
-        return model, history
+        wanted = math.ceil(SCORES / (self.calibration * len(train)))
+        part = stream(seed, "bayesian/calibration").random(len(train)) // self.calibration
+        tested: list[Ratings] = []
+        plain: list[Values] = []
+        dated: list[Values] = []
+        for number in range(min(wanted, int(1 / self.calibration))):
+            held, others = train.take(part == number), train.take(part != number)
+            if not len(held) or not len(others):
+                continue
+            rest, _ = fit_gibbs(others, None, shorter, metadata=metadata, seed=seed)
+            tested.append(held)
+            plain.append(_scores(rest, held, None))
+            if model.days is not None:
+                dated.append(_scores(rest, held, held.times))
+        if tested:
+            model = replace(model, calibration=_calibration(train, tested, plain))
+        if tested and model.days is not None:
+            days = replace(model.days, calibration=_calibration(train, tested, dated))
+            model = replace(model, days=days)
+        return model
 
 
 def _features(
@@ -146,10 +174,20 @@ def _features(
     return found if found.names else None
 
 
+def _scores(rest: PosteriorModel, held: Ratings, times: Int64s | None) -> Values:
+    """By how many deviations a model errs on ratings that it was not trained on, shape (n,)."""
+    found = rest.posterior_pairs(held.users, held.items, times)
+    return np.asarray(np.abs(held.values - found.mean) / found.rating_deviation, np.float32)
+
+
 def _calibration(
-    train: Ratings, rest: PosteriorModel, tested: Ratings, times: Int64s | None
+    train: Ratings, tested: Sequence[Ratings], scores: Sequence[Values]
 ) -> Calibration:
-    """How wide intervals must be, from a model without the ratings it is tested on."""
-    found = rest.posterior_pairs(tested.users, tested.items, times)
-    scores = np.abs(tested.values - found.mean) / found.rating_deviation
-    return Calibration.of(train.user_counts, train.item_counts, tested.users, tested.items, scores)
+    """How wide intervals must be."""
+    return Calibration.of(
+        train.user_counts,
+        train.item_counts,
+        np.concatenate([one.users for one in tested]),
+        np.concatenate([one.items for one in tested]),
+        np.concatenate(scores),
+    )
