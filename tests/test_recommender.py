@@ -228,7 +228,7 @@ def test_item_neighbours_are_similar_by_what_one_says_of_the_other(
 
 
 def test_similarity_needs_item_vectors(small: Ratings) -> None:
-    with pytest.raises(NotFittedFor, match="a biases model does not say what items are like"):
+    with pytest.raises(NotFittedFor, match="a BiasesOnly model does not say what items are like"):
         tm.BiasesOnly().fit(small).similar_items(1)
 
 

@@ -58,7 +58,7 @@ class Newcomers:
         with_biases = isinstance(model, FactorModel) and model.user_bias is not None
         if not isinstance(model, FactorModel) or not with_biases or not to.ratings.explicit:
             raise NotFittedFor(
-                f"a {to.recipe.name} model cannot take in new users or ratings: "
+                f"{to.recipe.called} model cannot take in new users or ratings: "
                 "fit BayesianMF or BiasedMF, or train again"
             )
         users = users_of(model)[to.ratings.user_counts > 0]
@@ -214,7 +214,7 @@ def ask_next(to: Recommender, user: FoldedUser | FoldedHistory, n: int) -> Quest
     """See `Recommender.ask_next`."""
     if isinstance(user, FoldedHistory):
         raise NotFittedFor(
-            f"a {to.recipe.name} model does not know how unsure it is, and has no questions: fit "
+            f"{to.recipe.called} model does not know how unsure it is, and has no questions: fit "
             "BayesianMF or BiasedMF"
         )
     chance = to.ratings.item_counts / float(np.count_nonzero(to.ratings.user_counts))

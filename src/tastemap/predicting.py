@@ -113,7 +113,7 @@ def predict_codes(
 def _check_rates(to: Recommender) -> None:
     if to.model.predicts != "ratings":
         raise NotFittedFor(
-            f"a {to.recipe.name} model ranks items and predicts no ratings: ask it to recommend, "
+            f"{to.recipe.called} model ranks items and predicts no ratings: ask it to recommend, "
             "or fit BayesianMF"
         )
 
@@ -184,7 +184,7 @@ def _interval(
 
 def _posterior(to: Recommender) -> PosteriorModel:
     if not isinstance(to.model, PosteriorModel):
-        raise NotFittedFor(f"a {to.recipe.name} model cannot say how sure it is: fit BayesianMF")
+        raise NotFittedFor(f"{to.recipe.called} model cannot say how sure it is: fit BayesianMF")
     return to.model
 
 

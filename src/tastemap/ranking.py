@@ -350,7 +350,7 @@ def _likeness(by: Recommender) -> Callable[[Codes], Values]:
     vectors = model.item_vectors()
     if vectors is None:
         raise NotFittedFor(
-            f"a {by.recipe.name} model does not say what items are like: fit one with factors, or "
+            f"{by.recipe.called} model does not say what items are like: fit one with factors, or "
             "one of item neighbours, such as EASE or ItemKNN"
         )
     length = np.linalg.norm(vectors, axis=1, keepdims=True)

@@ -135,7 +135,7 @@ class _Told:
 
 def _cannot(model: Recommender) -> NotFittedFor:
     return NotFittedFor(
-        f"a {model.recipe.name} model cannot take in new users or ratings: fit BayesianMF or "
+        f"{model.recipe.called} model cannot take in new users or ratings: fit BayesianMF or "
         "BiasedMF, or measure it on users it was trained on, without known ratings"
     )
 

@@ -29,6 +29,12 @@ class Recipe(ABC):
     fits_interactions: ClassVar[bool] = False
     """Whether `fit` takes interactions, which have no ratings, and ranks items by them."""
 
+    @property
+    def called(self) -> str:
+        """The class with its article, as sentences need it: ``an EASE``, ``a BiasesOnly``."""
+        name = type(self).__name__
+        return f"{'an' if name.startswith(('A', 'E', 'I', 'O', 'RP')) else 'a'} {name}"
+
     def fit(
         self,
         train: Ratings,

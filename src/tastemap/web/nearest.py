@@ -84,7 +84,7 @@ class Nearest:
         model = recommender.model
         if not isinstance(model, FactorModel):
             raise NotFittedFor(
-                f"a {recommender.recipe.name} model has no vectors to index: serve it without "
+                f"{recommender.recipe.called} model has no vectors to index: serve it without "
                 "--approximate"
             )
         path = _path(root, name)

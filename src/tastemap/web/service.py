@@ -300,7 +300,7 @@ class Service:
         folded = self.people.folded(person)
         if folded is None:
             raise NotFittedFor(
-                f"a {self.recommender.recipe.name} model knows no questions: serve BayesianMF"
+                f"{self.recommender.recipe.called} model knows no questions: serve BayesianMF"
             )
         chance = self.ratings.item_counts / float(np.count_nonzero(self.ratings.user_counts))
         known = chance.copy()

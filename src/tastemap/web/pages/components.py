@@ -11,6 +11,7 @@ from tastemap.explanation.components import Component
 from tastemap.web.pages import asking
 from tastemap.web.pages.charts import Axis
 from tastemap.web.pages.reading import Reading
+from tastemap.web.pages.site import capital
 from tastemap.web.pages.visit import Visit, not_found, page
 
 _ENDS = 8
@@ -76,8 +77,8 @@ def component(visit: Visit) -> Response:
 
 def _missing(reading: Reading) -> str:
     return (
-        f"A {reading.recommender.recipe.name} model is no product of factors, so it has no "
-        "components and no map. BayesianMF and BiasedMF have."
+        f"{capital(reading.recommender.recipe.called)} model is no product of factors, "
+        "so it has no components and no map. BayesianMF and BiasedMF have."
     )
 
 

@@ -8,6 +8,7 @@ from starlette.responses import Response
 
 from tastemap.arrays import Float64s
 from tastemap.web.pages.people import known, on_axes, place_of
+from tastemap.web.pages.site import capital
 from tastemap.web.pages.visit import Visit, not_found, page
 
 DATA = "/explore/map.json"
@@ -51,10 +52,10 @@ def mark(name: str, place: Float64s) -> dict[str, Any]:
 
 
 def _missing(visit: Visit) -> str:
-    name = visit.reading.recommender.recipe.name
     if visit.reading.components is None:
         return (
-            f"A {name} model is no product of factors, so it has no components and no map. "
+            f"{capital(visit.reading.recommender.recipe.called)} model is no product of factors, "
+            "so it has no components and no map. "
             "BayesianMF and BiasedMF have."
         )
     return "A map needs two components, and this model has one."

@@ -14,6 +14,7 @@ from tastemap.models.posterior import PosteriorModel
 from tastemap.plots import numbers
 from tastemap.plots.coverage import grid
 from tastemap.web.pages.charts import Axis, bar, learning_curve
+from tastemap.web.pages.site import capital
 from tastemap.web.pages.visit import Visit, page
 from tastemap.web.security.keys import Scope
 
@@ -38,6 +39,7 @@ def model(visit: Visit) -> Response:
         "model",
         name=visit.service.name,
         recipe=live.recipe.name,
+        called=capital(live.recipe.called),
         facts=_facts(visit),
         models=models,
         may_serve=visit.may(Scope.ADMIN),
@@ -110,7 +112,7 @@ def _sure(visit: Visit) -> dict[str, Any] | str:
     """Whether intervals hold as many ratings as they say, or why that is not known."""
     live = visit.service.recommender
     if not isinstance(live.model, PosteriorModel):
-        return f"A {live.recipe.name} model does not say how sure it is; BayesianMF does."
+        return f"{capital(live.recipe.called)} model does not say how sure it is; BayesianMF does."
     if live.coverage is None or not live.coverage.rows.sum():
         return (
             "Whether its intervals hold what they say was not measured: no validation ratings "

@@ -13,6 +13,7 @@ from tastemap.explanation.biases import BiasRanking
 from tastemap.web.pages import asking
 from tastemap.web.pages.charts import Axis
 from tastemap.web.pages.reading import Reading
+from tastemap.web.pages.site import capital
 from tastemap.web.pages.visit import Visit, page
 
 _ROWS = 50
@@ -63,11 +64,11 @@ def rankings(visit: Visit) -> Response:
 def _missing(visit: Visit) -> str:
     if not visit.service.rates:
         return (
-            f"A {visit.reading.recommender.recipe.name} model ranks items for each user, and has "
-            "no biases to rank them for all. BayesianMF and BiasedMF have."
+            f"{capital(visit.reading.recommender.recipe.called)} model ranks items for each user, "
+            "and has no biases to rank them for all. BayesianMF and BiasedMF have."
         )
     return (
-        f"A {visit.reading.recommender.recipe.name} model has no item biases to rank by. "
+        f"{capital(visit.reading.recommender.recipe.called)} model has no item biases to rank by. "
         "BayesianMF and BiasedMF have."
     )
 

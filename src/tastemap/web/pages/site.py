@@ -106,10 +106,15 @@ def _environment() -> jinja2.Environment:
     return environment
 
 
+def capital(text: str) -> str:
+    """A text that starts a sentence: its first letter is large, the others stay."""
+    return f"{text[:1].upper()}{text[1:]}"
+
+
 def sentence(text: object) -> str:
     """What an error or a remark says, as a sentence."""
     said = str(text)
-    return f"{said[:1].upper()}{said[1:]}."
+    return f"{capital(said)}."
 
 
 def item_url(item: object) -> str:
