@@ -72,9 +72,9 @@ def test_evidence_is_that_of_a_t_test() -> None:
 def test_students_t_is_that_of_scipy(freedom: int) -> None:
     from scipy.stats import t
 
-    for value in (0.1, 1.0, 2.5, 7.0):
-        expected = 1 - 2 * t.sf(value, freedom)
-        assert bootstrap._t_within(freedom, value) == pytest.approx(expected, abs=1e-9)
+    for value in (0.0, 0.1, 1.0, 2.5, 7.0, 20.0):
+        expected = 2 * t.sf(value, freedom)
+        assert bootstrap._t_beyond(freedom, value) == pytest.approx(expected, rel=1e-6)
     assert bootstrap._t_reach(freedom, 0.95) == pytest.approx(t.ppf(0.975, freedom), rel=1e-6)
 
 
