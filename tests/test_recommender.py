@@ -233,9 +233,8 @@ def test_similarity_needs_item_vectors(small: Ratings) -> None:
 
 
 def test_numbers_of_items_are_checked(model: Recommender) -> None:
-    with pytest.raises(ConfigError, match="n must be at least 0, got -1"):
-        model.recommend(10, -1)
-    assert len(model.recommend(10, 0)) == 0
+    with pytest.raises(ConfigError, match="n must be an integer of at least 1, got 0"):
+        model.recommend(10, 0)
 
 
 def test_string_ids_stay_strings() -> None:
@@ -279,7 +278,7 @@ def test_an_interval_is_shown_and_missing_where_the_model_does_not_say(
     assert np.isnan(second["low"])
     wider = bayes.predict(4, "Heat (1995)", interval=0.99).to_dicts()[0]
     assert wider["high"] - wider["low"] >= first["high"] - first["low"]
-    with pytest.raises(ConfigError, match="between 0 and 1, got 80"):
+    with pytest.raises(ConfigError, match="above 0 and below 1, got 80"):
         bayes.predict(4, "Heat (1995)", interval=80)
 
 
@@ -318,4 +317,5 @@ def test_a_newcomer_is_asked_about_items_people_know_one_after_the_other(
     assert min(first.chances) > 0.1
     then = bayes.ask_next({first.items[0]: 4.0}, n=3)
     assert first.items[0] not in then.items
-    assert len(bayes.ask_next(n=0)) == 0
+    with pytest.raises(ConfigError, match="n must be an integer of at least 1, got 0"):
+        bayes.ask_next(n=0)

@@ -3,6 +3,7 @@
 TastemapError
 ├── DataError (ValueError)            a file or table is no ratings table: names file, line, value
 ├── ConfigError (ValueError)          a setting is out of its range: names the setting and the range
+├── ArgumentError (TypeError)         an argument is of another kind: names it, and what to give
 ├── UnknownIdError (KeyError)         an id nobody has seen: names the nearest known ones
 │   ├── UnknownUserError
 │   └── UnknownItemError
@@ -34,6 +35,10 @@ class DataError(TastemapError, ValueError):
 
 class ConfigError(TastemapError, ValueError):
     """A setting has a value outside its range."""
+
+
+class ArgumentError(TastemapError, TypeError):
+    """An argument is of another kind than the call takes, such as a recipe for a fitted model."""
 
 
 class UnknownIdError(TastemapError, KeyError):

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from tastemap import liking, model_folder, newcomers, packing, predicting, ranking
+from tastemap import arguments, liking, model_folder, newcomers, packing, predicting, ranking
 from tastemap.arrays import Codes, Int64s, Values
 from tastemap.data.catalog import Catalog, Wanted
 from tastemap.data.moments import Moment
@@ -164,6 +164,7 @@ class Recommender:
             times: when the ratings are given, seconds since 1970 UTC, shape (n,). They say
                 nothing to a model whose users are the same on all days.
         """
+        users, items = self._coded(users, items)
         return predicting.predict_codes(self, users, items, times)
 
     def interval_codes(
@@ -175,7 +176,15 @@ class Recommender:
         times: Int64s | None = None,
     ) -> Interval:
         """How sure predictions of `predict_codes` are; NaN where they are not the model's own."""
+        users, items = self._coded(users, items)
         return predicting.interval_codes(self, users, items, pairs, level, times)
+
+    def _coded(self, users: Codes, items: Codes) -> tuple[Codes, Codes]:
+        users = arguments.codes("users", users, self.ratings.n_users)
+        items = arguments.codes("items", items, self.ratings.n_items)
+        if len(users) != len(items):
+            raise ConfigError(f"{len(users)} users and {len(items)} items are not pairs")
+        return users, items
 
     # Recommending
 
@@ -207,13 +216,17 @@ class Recommender:
             UnknownUserError, UnknownItemError: an id or title does not occur.
             NotFittedFor: the model cannot take in new users.
             DataError: a rating of somebody new is outside the scale.
-            ConfigError: ``n`` is negative, or items have no such metadata, or there are both a
+            ConfigError: ``n`` is below 1, or items have no such metadata, or there are both a
                 user and ratings, or neither.
         """
-        _at_least("n", n, 0)
-        _at_least("min_ratings", min_ratings, 1)
+        arguments.integer("n", n, 1)
+        arguments.integer("min_ratings", min_ratings, 1)
         if (user is None) == (ratings is None):
             raise ConfigError("give a user, or the ratings of somebody new, and not both")
+        for name, wanted in (("include", include), ("exclude", exclude)):
+            if wanted is not None:
+                arguments.mapping(name, wanted, "{'genres': 'Comedy', 'year': (1990, 1999)}")
+        arguments.flag("seen", seen)
         allowed, filtered = ranking.allowed_items(self.ratings, include, exclude, min_ratings)
         asked = ranking.asked(self, user if ratings is None else self.fold_in(ratings))
         return ranking.recommendations(
@@ -227,7 +240,7 @@ class Recommender:
         predicts no ratings gives them the items' numbers of training ratings, and so too users
         whose ratings say nothing to it, such as only low ones to ``EASE(min_rating=5)``.
         """
-        return ranking.score_codes(self, users)[0]
+        return ranking.score_codes(self, arguments.codes("users", users, self.ratings.n_users))[0]
 
     def recommend_codes(
         self, users: Codes, n: int = 10, *, seen: bool = False
@@ -244,7 +257,8 @@ class Recommender:
             there; both of shape (m, n), or (m, n_items) where there are fewer. Items without
             training ratings are left out.
         """
-        _at_least("n", n, 0)
+        arguments.integer("n", n, 1)
+        users = arguments.codes("users", users, self.ratings.n_users)
         return ranking.recommend_codes(self, users, n, seen=seen)
 
     def with_liking(self, liked_from: float | None = None) -> Recommender:
@@ -263,6 +277,8 @@ class Recommender:
             NotFittedFor: the model was fitted to interactions, which do not say what is liked.
             DataError: too few held-out ratings are likes, or too few are not.
         """
+        if liked_from is not None:
+            arguments.number("liked_from", liked_from)
         return liking.with_liking(self, liked_from)
 
     def liking_codes(self, users: Codes, items: Codes) -> Values:
@@ -278,7 +294,7 @@ class Recommender:
         Raises:
             NotFittedFor: the model has not learnt it: see `with_liking`.
         """
-        return liking.liking_codes(self, users, items)
+        return liking.liking_codes(self, *self._coded(users, items))
 
     def similar_items(self, item: Any, n: int = 10, *, min_ratings: int = 1) -> SimilarItems:
         """The items whose vectors point most nearly the same way.
@@ -296,8 +312,8 @@ class Recommender:
             NotFittedFor: the model does not say what items are like.
             ConfigError: ``n`` or ``min_ratings`` is too small.
         """
-        _at_least("n", n, 0)
-        _at_least("min_ratings", min_ratings, 1)
+        arguments.integer("n", n, 1)
+        arguments.integer("min_ratings", min_ratings, 1)
         return ranking.similar_items(self, item, n, min_ratings)
 
     # Somebody new
@@ -324,6 +340,7 @@ class Recommender:
                 by its id and by its title.
             NotFittedFor: the model cannot take in new users.
         """
+        arguments.mapping("ratings", ratings, "{'Alien (1979)': 5}, by id or title")
         if self.model.predicts == "scores":
             return newcomers.fold_history(self, ratings)
         return self._newcomers.fold_in(self, ratings)
@@ -343,8 +360,8 @@ class Recommender:
             DataError: a rating is outside the scale of the training ratings.
             NotFittedFor: the model cannot take in new users.
         """
-        _at_least("n", n, 0)
-        return newcomers.ask_next(self, self.fold_in(known or {}), n)
+        arguments.integer("n", n, 1)
+        return newcomers.ask_next(self, self.fold_in({} if known is None else known), n)
 
     def with_ratings(self, new: object, *, seed: int = 0) -> Recommender:
         """The same with new ratings taken in, without training again (`tastemap.models.updating`).
@@ -374,6 +391,7 @@ class Recommender:
                 those of training have some.
             NotFittedFor: the model cannot take in new ratings: train again.
         """
+        arguments.integer("seed", seed, 0)
         if self.model.predicts == "scores":
             return newcomers.with_history(self, new)
         return self._newcomers.with_ratings(self, new, seed)
@@ -440,6 +458,7 @@ class Recommender:
         Raises:
             ModelFolderError: something that is not a model folder is in the way.
         """
+        arguments.path("folder", folder)
         model_folder.write(folder, packing.pack(self))
         return Path(folder)
 
@@ -452,13 +471,9 @@ def load(folder: str | Path) -> Recommender:
     Raises:
         ModelFolderError: the folder is missing, damaged, altered or of a newer format.
     """
+    arguments.path("folder", folder)
     content = model_folder.read(folder)
     try:
         return Recommender(**packing.unpack(content))
     except (KeyError, TypeError, ValueError, IndexError) as error:
         raise ModelFolderError(f"{folder} does not hold a whole model: {error!r}") from error
-
-
-def _at_least(name: str, value: int, least: int) -> None:
-    if value < least:
-        raise ConfigError(f"{name} must be at least {least}, got {value}")

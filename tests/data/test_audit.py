@@ -191,7 +191,7 @@ def test_costs_are_called_estimates_and_grow_with_the_model(movielens: Ratings) 
     usual = audit(movielens)
     assert 5 < usual["estimate: time to train BiasedMF, 50 factors"].number < 10
     assert usual["estimate: memory to train BiasedMF, 50 factors"].value == "about 428 MB"
-    with pytest.raises(ConfigError, match="factors=0"):
+    with pytest.raises(ConfigError, match="factors must be an integer of at least 1"):
         audit(movielens, factors=0)
 
 

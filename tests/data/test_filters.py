@@ -95,8 +95,8 @@ def test_duplicates_are_dropped_by_a_rule() -> None:
 @pytest.mark.parametrize(
     ("method", "options", "message"),
     [
-        ("min_counts", {"user": 0}, "user=0: must be at least 1"),
-        ("k_core", {"item": -1}, "item=-1: must be at least 1"),
+        ("min_counts", {"user": 0}, "user must be an integer of at least 1, got 0"),
+        ("k_core", {"item": -1}, "item must be an integer of at least 1, got -1"),
         ("dated", {}, "dated needs since, before or both"),
         ("dated", {"since": "soon"}, "'soon' is no date"),
     ],

@@ -150,7 +150,7 @@ def test_nothing_to_test_and_levels_that_are_none_are_errors(small: Ratings) -> 
     with pytest.raises(DataError, match="intervals are of ratings"):
         tm.coverage(model, interactions(small))
     for level in (0, 1, -0.5):
-        with pytest.raises(ConfigError, match="between 0 and 1"):
+        with pytest.raises(ConfigError, match="above 0 and below 1"):
             tm.coverage(model, small, level=level)
 
 

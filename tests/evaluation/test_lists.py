@@ -190,9 +190,9 @@ def test_sampled_auc_is_that_of_full_ranking_on_average() -> None:
 def test_lengths_and_numbers_out_of_range_are_refused() -> None:
     model, test = world()
     for wrong in (0, (5, -1), ()):
-        with pytest.raises(ConfigError, match="at least 1 place"):
+        with pytest.raises(ConfigError, match=r"at least 1, got|no lengths of lists"):
             tm.evaluate(model, test, k=wrong)
-    with pytest.raises(ConfigError, match="at least 1 item"):
+    with pytest.raises(ConfigError, match="sampled must be an integer of at least 1"):
         tm.evaluate(model, test, sampled=0)
 
 

@@ -274,10 +274,10 @@ def test_new_users_are_folded_in(ratings: Ratings) -> None:
 @pytest.mark.parametrize(
     ("wrong", "said"),
     [
-        ({"trials": 0}, "trials must be at least 1"),
-        ({"budget": 0}, "budget must be seconds above 0"),
-        ({"budget": float("nan")}, "budget must be seconds above 0"),
-        ({"seed": -1}, "seed must not be negative"),
+        ({"trials": 0}, "trials must be an integer of at least 1"),
+        ({"budget": 0}, "budget, in seconds, must be a number above 0"),
+        ({"budget": float("nan")}, "budget, in seconds, must be a number above 0"),
+        ({"seed": -1}, "seed must be an integer of at least 0"),
     ],
 )
 def test_wrong_numbers_are_refused(ratings: Ratings, wrong: dict[str, Any], said: str) -> None:

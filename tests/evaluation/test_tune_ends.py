@@ -118,7 +118,7 @@ def test_a_setting_that_cannot_be_fitted_is_a_failed_trial(ratings: Ratings) -> 
 
 def test_a_setting_out_of_its_range_is_a_failed_trial(ratings: Ratings) -> None:
     found = tm.tune(tm.BiasesOnly(), ratings, {"user_damping": [5.0, -1.0]}, trials=2)
-    assert found.trials[1].said == "user_damping and item_damping must not be negative"
+    assert found.trials[1].said == "user_damping must be a number at least 0, got -1.0"
 
 
 def test_where_nothing_can_be_fitted_the_reason_is_an_error(ratings: Ratings) -> None:

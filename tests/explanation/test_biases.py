@@ -49,7 +49,7 @@ def test_top_is_best_first_and_bottom_worst_first_with_the_ranks_of_all(small: R
     assert ranking.bottom(2).columns()["rank"].tolist() == [5, 4]
     assert len(ranking.top(100)) == len(ranking.bottom(100)) == len(ranking) == 5
     assert len(ranking.top(0)) == 0
-    with pytest.raises(ConfigError, match="negative, got -1"):
+    with pytest.raises(ConfigError, match="at least 0, got -1"):
         ranking.top(-1)
 
 
@@ -107,7 +107,7 @@ def test_a_model_without_item_biases_is_refused_with_what_to_fit(small: Ratings)
 
 def test_wrong_settings_and_ratings_are_refused(small: Ratings) -> None:
     model = factor_model(small, 2)
-    with pytest.raises(ConfigError, match="most_rated must be at least 1, got 0"):
+    with pytest.raises(ConfigError, match="most_rated must be an integer of at least 1, got 0"):
         item_biases(model, small, most_rated=0)
     with pytest.raises(DataError, match="6 users and 5 items, the ratings 1 and 1"):
         item_biases(model, make_ratings([(1, 1, 3.0)]))

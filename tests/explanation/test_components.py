@@ -219,7 +219,7 @@ def test_top_and_bottom_are_the_ends_of_the_most_rated_items() -> None:
     assert top.caption.startswith("component 3: ")
     with pytest.raises(IndexError, match="there are 3 components, from 0: not 3"):
         axes[3]
-    with pytest.raises(ConfigError, match="negative"):
+    with pytest.raises(ConfigError, match="at least 0"):
         axes[0].top(-1)
 
 
@@ -268,9 +268,9 @@ def test_what_cannot_be_asked_is_refused_with_what_to_do(small: Ratings) -> None
     model = factor_model(small, 3)
     with pytest.raises(ConfigError, match="one of 'canonical', 'notebook', got 'pca'"):
         components(model, small, basis="pca")
-    with pytest.raises(ConfigError, match="n must be from 1 to 3, the rank here, got 0"):
-        components(model, small, 0)
-    with pytest.raises(ConfigError, match="most_rated must be at least 1"):
+    with pytest.raises(ConfigError, match="n must be from 1 to 3, the rank here, got 4"):
+        components(model, small, 4)
+    with pytest.raises(ConfigError, match="most_rated must be an integer of at least 1"):
         components(model, small, most_rated=0)
     with pytest.raises(DataError, match="pass those it was trained on"):
         components(model, make_ratings([(1, 1, 3.0)]))

@@ -302,11 +302,11 @@ def test_the_recipe_refuses_settings_of_the_other_solver() -> None:
         tm.BiasedMF(sweeps=3)
     with pytest.raises(ConfigError, match="patience is not a setting of solver='als'"):
         tm.BiasedMF(solver="als", patience=2)
-    with pytest.raises(ConfigError, match="stopping must be 'objective' or 'holdout', got 'early'"):
+    with pytest.raises(ConfigError, match="one of 'objective', 'holdout', got 'early'"):
         tm.BiasedMF(solver="als", stopping="early")  # type: ignore[arg-type]
     with pytest.raises(ConfigError, match="holdout must be a number above 0 and below 1, got 0"):
         tm.BiasedMF(solver="als", stopping="holdout", holdout=0)
-    with pytest.raises(ConfigError, match="solver must be 'adam' or 'als', got 'sgd'"):
+    with pytest.raises(ConfigError, match="solver must be one of 'adam', 'als', got 'sgd'"):
         tm.BiasedMF(solver="sgd")  # type: ignore[arg-type]
 
 

@@ -54,9 +54,9 @@ def test_the_baselines_on_the_bundled_ratings(notebook_split: Split) -> None:
 
 
 def test_settings_out_of_range_are_named() -> None:
-    with pytest.raises(ConfigError, match="damping must not be negative"):
+    with pytest.raises(ConfigError, match="user_damping must be a number at least 0"):
         tm.BiasesOnly(user_damping=-1)
-    with pytest.raises(ConfigError, match="sweeps must be at least 1, got 0"):
+    with pytest.raises(ConfigError, match="sweeps must be an integer of at least 1, got 0"):
         tm.BiasesOnly(sweeps=0)
 
 
@@ -65,7 +65,7 @@ def test_fit_refuses_what_it_cannot_use(small: Ratings) -> None:
         tm.GlobalMean().fit(small.take(np.zeros(0, np.int64)))
     with pytest.raises(DataError, match="different ids"):
         tm.GlobalMean().fit(small, make_ratings([(1, 1, 1.0)]))
-    with pytest.raises(ConfigError, match="seed must not be negative"):
+    with pytest.raises(ConfigError, match="seed must be an integer of at least 0"):
         tm.GlobalMean().fit(small, seed=-1)
     with pytest.raises(ConfigError, match="keeps no checkpoints"):
         tm.GlobalMean().fit(small, checkpoint="somewhere")

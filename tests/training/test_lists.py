@@ -264,9 +264,9 @@ def test_interactions_are_taken_and_have_no_ratings(small: Ratings) -> None:
         (lambda: tm.RP3beta(alpha=-1), "alpha must be"),
         (lambda: tm.ImplicitALS(block=300), "block must be at most 256"),
         (lambda: tm.ImplicitALS(unobserved=0), "unobserved must be a number above 0"),
-        (lambda: tm.Blend(recipes=()), "a blend needs recipes"),
+        (lambda: tm.Blend(recipes=()), "must be a tuple of recipes, got"),
         (lambda: tm.Blend(recipes=(tm.BayesianMF(),)), "recipes that rank items"),
-        (lambda: tm.Blend(weights=(1.0,)), "1 weights for 3 recipes"),
+        (lambda: tm.Blend(weights=(1.0,)), "weights must be a tuple of 3"),
     ],
 )
 def test_settings_out_of_range_are_named(make: object, said: str) -> None:

@@ -95,7 +95,7 @@ def test_metadata_that_are_not_there() -> None:
         tm.BayesianMF(item_features=("colour",), **quick).fit(ratings)
     with pytest.raises(ConfigError, match="nothing is known of the users but ids"):
         tm.BayesianMF(user_features=("age",), **quick).fit(ratings)
-    with pytest.raises(ConfigError, match="True, False or several columns, got 'kind'"):
+    with pytest.raises(ConfigError, match="True, False or a tuple of columns, got 'kind'"):
         tm.BayesianMF(item_features="kind", **quick)
     with_true = tm.BayesianMF(user_features=True, **quick).fit(ratings)
     without = tm.BayesianMF(**quick).fit(ratings)

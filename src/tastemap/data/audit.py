@@ -8,10 +8,10 @@ from typing import Any, Literal
 
 import numpy as np
 
+from tastemap import arguments
 from tastemap.arrays import AnyArray, Codes, Int64s
 from tastemap.data.ratings import Ratings
 from tastemap.data.reading.duplicates import RESOLVED, repeated_rows
-from tastemap.errors import ConfigError
 from tastemap.tables import Table
 
 Severity = Literal["ok", "note", "warning"]
@@ -117,8 +117,8 @@ def audit(ratings: Ratings, factors: int = 50) -> Audit:
         >>> print(audit(load_dataset())["scale"].value)
         0.5 to 5 in steps of 0.5, mean 3.54
     """
-    if factors < 1:
-        raise ConfigError(f"factors={factors}: must be at least 1")
+    arguments.ratings("ratings", ratings)
+    arguments.integer("factors", factors, 1)
     findings = [Finding(ratings.noun, f"{len(ratings):,}", number=len(ratings))]
     if not len(ratings):
         findings[0] = Finding(ratings.noun, "none", "warning", "there is nothing to train on", 0)

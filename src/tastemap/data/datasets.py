@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 
+from tastemap import arguments
 from tastemap.data.ratings import Ratings
 from tastemap.data.readers import read_ratings
 from tastemap.data.reading.delimited import GENRES_OF_100K
@@ -82,6 +83,7 @@ def find_dataset(name: str) -> DataSet:
     Raises:
         ConfigError: there is none; the message lists the names.
     """
+    arguments.text("name", name, BUNDLED)
     if name in DATASETS:
         return DATASETS[name]
     known = ", ".join(DATASETS)
@@ -117,6 +119,8 @@ def load_dataset(name: str = BUNDLED, folder: str | Path | None = None) -> Ratin
         >>> ratings.catalog.title(ratings.catalog.code("Heat (1995)"))
         'Heat (1995)'
     """
+    if folder is not None:
+        arguments.path("folder", folder)
     if name == BUNDLED:
         with as_file(files("tastemap") / "data" / "bundled" / name) as place:
             return read_ratings(place / "ratings.parquet", place / "items.parquet", name=name)

@@ -13,7 +13,7 @@ from tastemap.arrays import Codes, Mask, frozen
 from tastemap.data.catalog import Catalog
 from tastemap.data.joining import join
 from tastemap.data.vocabulary import UNKNOWN, Vocabulary
-from tastemap.errors import DataError
+from tastemap.errors import ArgumentError, DataError
 
 if TYPE_CHECKING:
     from tastemap.data.ratings import Ratings
@@ -54,6 +54,11 @@ def with_feedback(ratings: Ratings, feedback: pa.Table) -> Ratings:
 
 def check(feedback: pa.Table) -> None:
     """Raise `DataError` if a table is not what `FeedbackStore.table` gives."""
+    if not isinstance(feedback, pa.Table):
+        raise ArgumentError(
+            f"feedback must be a table of Arrow, got a {type(feedback).__name__}: export it with "
+            "`tastemap feedback export`, and read it with pyarrow.parquet.read_table"
+        )
     for name, kind in COLUMNS.items():
         if name not in feedback.column_names:
             raise DataError(

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from tastemap import arguments
 from tastemap.arrays import Codes, Int64s, Mask, frozen
 from tastemap.data.catalog import Catalog
 from tastemap.data.moments import Moment, seconds_of, written
@@ -109,5 +110,4 @@ def _of(catalog: Catalog, ids: Vocabulary, before: Int64s) -> Catalog:
 
 def _check(**least: int) -> None:
     for name, value in least.items():
-        if value < 1:
-            raise ConfigError(f"{name}={value}: must be at least 1")
+        arguments.integer(name, value, 1)

@@ -10,12 +10,13 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import DTypeLike
 
+from tastemap import arguments
 from tastemap.arrays import AnyArray, Codes, Int64s, Mask, Values, frozen
 from tastemap.data import filters
 from tastemap.data.catalog import Catalog
 from tastemap.data.moments import Moment
 from tastemap.data.vocabulary import Vocabulary
-from tastemap.errors import DataError
+from tastemap.errors import ArgumentError, ConfigError, DataError
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -196,6 +197,7 @@ class Ratings:
         Args:
             rows: row numbers, or a mask of shape (n_ratings,).
         """
+        rows = self._checked(rows)
         return replace(
             self,
             users=_rows(self.users, rows),
@@ -204,6 +206,18 @@ class Ratings:
             times=None if self.times is None else _rows(self.times, rows),
             weights=None if self.weights is None else _rows(self.weights, rows),
         )
+
+    def _checked(self, rows: Int64s | Mask) -> Int64s | Mask:
+        given: AnyArray = np.asarray(rows)
+        is_mask = given.dtype == np.bool_ and given.shape == (len(self),)
+        if not is_mask and (given.ndim != 1 or (len(given) and given.dtype.kind not in "iu")):
+            raise ArgumentError(
+                f"rows must be row numbers, or a mask of shape ({len(self)},), got "
+                f"{given.dtype} of shape {given.shape}"
+            )
+        if not is_mask and len(given) and not -len(self) <= given.min() <= given.max() < len(self):
+            raise ConfigError(f"rows go from 0 to {len(self) - 1}, got {given.max()}")
+        return given
 
     def min_counts(self, *, user: int = 1, item: int = 1) -> Ratings:
         """Without users and items that have too few ratings, counted before any is left out.
@@ -290,10 +304,14 @@ class Ratings:
 
     def most_rated_items(self, n: int | None = None) -> Int64s:
         """Item codes by falling number of ratings; ties go to the smaller raw id."""
+        if n is not None:
+            arguments.integer("n", n, 0)
         return _most(self.item_counts, self.item_ids, n)
 
     def most_active_users(self, n: int | None = None) -> Int64s:
         """User codes by falling number of ratings; ties go to the smaller raw id."""
+        if n is not None:
+            arguments.integer("n", n, 0)
         return _most(self.user_counts, self.user_ids, n)
 
     @cached_property

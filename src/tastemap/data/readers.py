@@ -11,6 +11,7 @@ from typing import Literal
 import numpy as np
 import pyarrow as pa
 
+from tastemap import arguments
 from tastemap.arrays import Values
 from tastemap.data.catalog import Catalog
 from tastemap.data.ratings import Ratings
@@ -107,6 +108,9 @@ def read_ratings(
         >>> print(ratings.notes[0])
         columns: user = user, item = movie, rating = stars
     """
+    for argument, text in (("query", query), ("table", table), ("sep", sep), ("name", name)):
+        arguments.optional_text(argument, text)
+    arguments.text("encoding", encoding, "'latin-1'")
     if decimal not in (".", ","):
         raise ConfigError(f'decimal={decimal!r}: use "." or ","')
     if sep is not None and (not sep or "\n" in sep or '"' in sep or sep == decimal):

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 
+from tastemap import arguments
 from tastemap.arrays import Float64s, Int64s, Mask
 from tastemap.data.moments import Moment, seconds_of, written
 from tastemap.data.ratings import Ratings
@@ -72,9 +73,9 @@ def random(ratings: Ratings, valid_fraction: float = 0.2, seed: int = 42) -> Spl
     Raises:
         ConfigError: the fraction is not between 0 and 1, or the seed is out of its range.
     """
+    arguments.ratings("ratings", ratings)
     _check_fraction("valid_fraction", valid_fraction)
-    if not 0 <= seed < 2**32:
-        raise ConfigError(f"seed={seed}: a random split takes 0 to {2**32 - 1}")
+    arguments.integer("seed", seed, 0, 2**32 - 1)
     # NumPy's legacy generator, here alone: published results of the notebook are drawn with it,
     # and only the same draws give the same sets.
     draws = np.random.RandomState(seed).rand(len(ratings))
@@ -98,7 +99,10 @@ def k_fold(ratings: Ratings, k: int = 5, seed: int = 0) -> Iterator[Split]:
     Raises:
         ConfigError: ``k`` is below 2 or above the number of ratings.
     """
-    if not 2 <= k <= len(ratings):
+    arguments.ratings("ratings", ratings)
+    arguments.integer("k", k, 2)
+    arguments.integer("seed", seed, 0)
+    if k > len(ratings):
         raise ConfigError(f"k={k}: must lie between 2 and the number of ratings, {len(ratings):,}")
     order = stream(seed, "split/k-fold").permutation(len(ratings))
     folds = np.empty(len(ratings), np.int32)
@@ -126,6 +130,8 @@ def per_user(
     Raises:
         ConfigError: a fraction is out of its range.
     """
+    arguments.ratings("ratings", ratings)
+    arguments.integer("seed", seed, 0)
     _check_fractions(valid_fraction, test_fraction)
     draws = stream(seed, "split/per-user").random(len(ratings))
     counts = ratings.user_counts
@@ -158,6 +164,8 @@ def new_users(
         ConfigError: a fraction is out of its range.
         DataError: chance has left nobody in one of the parts: take another fraction or seed.
     """
+    arguments.ratings("ratings", ratings)
+    arguments.integer("seed", seed, 0)
     _check_fraction("user_fraction", user_fraction)
     _check_fraction("known_fraction", known_fraction)
     chance = stream(seed, "split/new-users")
@@ -191,8 +199,9 @@ def leave_last_out(ratings: Ratings, n: int = 1, test: int = 0) -> Split:
         DataError: the ratings have no times.
         ConfigError: ``n`` is below 1 or ``test`` below 0.
     """
-    if n < 1 or test < 0:
-        raise ConfigError(f"n={n}, test={test}: n must be at least 1 and test at least 0")
+    arguments.ratings("ratings", ratings)
+    arguments.integer("n", n, 1)
+    arguments.integer("test", test, 0)
     times = _times(ratings, "leave_last_out")
     counts = ratings.user_counts
     enough = counts > n + test
@@ -232,6 +241,7 @@ def time_cut(
         ConfigError: a fraction is out of its range, a date cannot be read, or test begins before
             valid.
     """
+    arguments.ratings("ratings", ratings)
     times = _times(ratings, "time_cut")
     _check_fractions(valid_fraction, test_fraction)
     if not len(ratings):
@@ -311,7 +321,8 @@ def _cut(times: Int64s, fraction: float) -> int:
 
 def _check_fractions(valid: float, test: float) -> None:
     _check_fraction("valid_fraction", valid)
-    if not 0 <= test < 1 or valid + test >= 1:
+    arguments.number("test_fraction", test, least=0, below=1)
+    if valid + test >= 1:
         raise ConfigError(
             f"test_fraction={test}: must be at least 0, and below 1 together with "
             f"valid_fraction={valid}"
@@ -319,5 +330,4 @@ def _check_fractions(valid: float, test: float) -> None:
 
 
 def _check_fraction(name: str, value: float) -> None:
-    if not 0 < value < 1:
-        raise ConfigError(f"{name}={value}: must lie between 0 and 1")
+    arguments.number(name, value, above=0, below=1)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from tastemap import arguments
 from tastemap.arrays import Float64s
 from tastemap.data.ratings import Ratings
 from tastemap.errors import DataError
@@ -216,10 +217,11 @@ def compare(
         DataError: there are no models or no test ratings.
         ConfigError: a length is not positive.
     """
+    arguments.models("models", models)
     if not models:
         raise DataError("there are no models to compare")
     named = models if isinstance(models, Mapping) else by_recipe(models)
-    lengths = k if k is None or isinstance(k, int) else tuple(k)
+    lengths = arguments.lengths("k", k)
     measured = [
         measure(model, test, name=name, k=lengths, relevant_from=relevant_from, known=known)
         for name, model in named.items()

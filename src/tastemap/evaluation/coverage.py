@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 
+from tastemap import arguments
 from tastemap.arrays import AnyArray, Float64s, Int64s, Mask
 from tastemap.data.ratings import Ratings
 from tastemap.errors import DataError
@@ -171,6 +172,10 @@ def coverage(
         DataError: there are no test ratings, or they are interactions.
         ConfigError: ``level`` is out of its range.
     """
+    arguments.model("model", model)
+    arguments.ratings("test", test)
+    arguments.optional_text("name", name)
+    arguments.number("level", level, above=0, below=1)
     if not len(test):
         raise DataError("there are no ratings to test on")
     if not test.explicit:

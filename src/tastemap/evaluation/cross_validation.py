@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from tastemap import arguments
 from tastemap.arrays import Float64s
 from tastemap.data.ratings import Ratings
 from tastemap.data.splits import Split
@@ -114,6 +115,7 @@ def cross_validate(
         ...     tm.BiasesOnly(), tm.split.k_fold(ratings, 3)
         ... )  # doctest: +SKIP
     """
+    arguments.recipe("recipe", recipe)
     (runs,) = _fit_all({recipe.name: recipe}, splits, seeds, k, relevant_from, on_fit).values()
     return CrossValidation(
         recipe=recipe.name,
@@ -156,9 +158,11 @@ def compare_recipes(
     Example:
         >>> print(tm.compare_recipes([tm.BayesianMF()], split))  # doctest: +SKIP
     """
+    arguments.recipes("recipes", recipes)
     if not recipes:
         raise DataError("there are no recipes to compare")
-    divided = iter([splits] if isinstance(splits, Split) else splits)
+    arguments.seeds("seeds", seeds)
+    divided = arguments.splits("splits", splits)
     first = next(divided, None)
     if first is None:
         raise DataError("there are no splits to compare on")
@@ -270,13 +274,13 @@ def _fit_all(
     on_fit: OnFit | None,
 ) -> dict[str, list[_Run]]:
     """Every recipe on every split with every seed; only one split is held at a time."""
-    if not seeds:
-        raise ConfigError("there are no seeds: give at least one, such as seeds=(0,)")
-    if len(set(seeds)) < len(seeds):
-        raise ConfigError(f"a seed is there twice in seeds={tuple(seeds)}: give each once")
-    lengths = k if k is None or isinstance(k, int) else tuple(k)
+    arguments.seeds("seeds", seeds)
+    arguments.callback("on_fit", on_fit)
+    if relevant_from is not None:
+        arguments.number("relevant_from", relevant_from)
+    lengths = arguments.lengths("k", k)
     runs: dict[str, list[_Run]] = {name: [] for name in recipes}
-    for split in [splits] if isinstance(splits, Split) else splits:
+    for split in arguments.splits("splits", splits):
         for name, recipe in recipes.items():
             for seed in seeds:
                 if on_fit is not None:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 
+from tastemap import arguments
 from tastemap.arrays import AnyArray, Codes, Float64s
 from tastemap.data.ratings import Ratings
 from tastemap.data.vocabulary import Vocabulary
@@ -262,6 +263,13 @@ def measure(
     known: Ratings | None = None,
 ) -> Measured:
     """As `evaluate`, with what each user adds."""
+    arguments.model("model", model)
+    arguments.ratings("test", test)
+    arguments.optional_text("name", name)
+    arguments.optional_ratings("known", known)
+    lengths = arguments.lengths("k", k)
+    if level is not None:
+        arguments.number("level", level, above=0, below=1)
     if not len(test):
         raise DataError("there are no ratings to test on")
     before_own, before_any = older(test, model.ratings, codes_of(test, model.ratings)[0])
@@ -274,8 +282,7 @@ def measure(
     if squares is not None:
         sums["mse"] = _by_user(test.users, squares, test.n_users)
     ranked, without_lists = None, ""
-    if k is not None:
-        lengths = (k,) if isinstance(k, int) else tuple(k)
+    if lengths is not None:
         ranked = rank(
             model, test, users, items, k=lengths, relevant_from=relevant_from, sampled=sampled
         )

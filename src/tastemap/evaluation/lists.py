@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 
+from tastemap import arguments
 from tastemap.arrays import AnyArray, Codes, Float64s, Int64s, Mask, Values, best_columns
 from tastemap.data.ratings import Ratings
 from tastemap.data.vocabulary import UNKNOWN
@@ -153,11 +154,10 @@ def rank(
         ConfigError: a length is not positive, or the number of sampled items is not, or
             ``relevant_from`` is given for interactions.
     """
-    if not k or min(k) < 1:
-        raise ConfigError(f"lists must have at least 1 place, got k={tuple(k)}")
+    if relevant_from is not None:
+        arguments.number("relevant_from", relevant_from)
     if sampled is not None:
-        if sampled < 1:
-            raise ConfigError(f"sampled ranking needs at least 1 item, got {sampled}")
+        arguments.integer("sampled", sampled, 1)
         _LOG.warning(
             "sampled ranking can put the worse of two models first: compare models by full ranking"
         )

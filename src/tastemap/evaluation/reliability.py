@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from tastemap import arguments
 from tastemap.arrays import Float64s, Int64s
 from tastemap.data.ratings import Ratings
 from tastemap.errors import DataError
@@ -91,6 +92,9 @@ def reliability(model: Recommender, test: Ratings, *, name: str | None = None) -
         DataError: there are no test ratings, or they are interactions, or the model knows nothing
             of any.
     """
+    arguments.model("model", model)
+    arguments.ratings("test", test)
+    arguments.optional_text("name", name)
     if not len(test):
         raise DataError("there are no ratings to test on")
     if not test.explicit:

@@ -15,11 +15,12 @@ from pathlib import Path
 
 import numpy as np
 
+from tastemap import arguments
 from tastemap.arrays import Float64s
 from tastemap.data import splits
 from tastemap.data.ratings import Ratings
 from tastemap.data.splits import Split
-from tastemap.errors import ConfigError, DataError, TrainingError, require
+from tastemap.errors import DataError, TrainingError, require
 from tastemap.evaluation import bootstrap, studies
 from tastemap.evaluation.budget import Budget, expected
 from tastemap.evaluation.compare import Difference
@@ -101,12 +102,23 @@ def tune(
         >>> found.best.fit(split.train, split.valid)  # doctest: +SKIP
     """
     require("optuna", "tune")
-    if trials is not None and trials < 1:
-        raise ConfigError(f"trials must be at least 1, got {trials}")
-    if budget is not None and not 0 < budget < math.inf:
-        raise ConfigError(f"budget must be seconds above 0, got {budget}")
-    if seed < 0:
-        raise ConfigError(f"seed must not be negative, got {seed}")
+    arguments.recipe("recipe", recipe)
+    if trials is not None:
+        arguments.integer("trials", trials, 1)
+    if budget is not None:
+        arguments.number("budget, in seconds,", budget, above=0)
+    if relevant_from is not None:
+        arguments.number("relevant_from", relevant_from)
+    if measure is not None:
+        arguments.text("measure", measure, "'rmse' or 'ndcg@10'")
+    if storage is not None:
+        arguments.path("storage", storage)
+    if name is not None:
+        arguments.text("name", name)
+    if space is not None:
+        arguments.mapping("space", space, "{'factors': (8, 64)}")
+    arguments.integer("seed", seed, 0)
+    arguments.callback("on_trial", on_trial)
     if budget is None and trials is None:
         budget = BUDGET
     allowed = Budget(budget)
@@ -165,7 +177,7 @@ def _divided(
             raise DataError(f"{len(ratings)} ratings cannot be divided into {FOLDS} parts")
         folds = splits.k_fold(ratings, FOLDS, seed)
         return next(folds), folds, FOLDS - 1, {"ratings": ratings.fingerprint}
-    given = [ratings] if isinstance(ratings, Split) else list(ratings)
+    given = list(arguments.splits("ratings", ratings, "Ratings, or a Split or several"))
     if not given:
         raise DataError("there are no splits to choose settings on")
     sums = hashlib.sha256()

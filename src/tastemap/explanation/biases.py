@@ -8,9 +8,10 @@ from typing import Any
 
 import numpy as np
 
+from tastemap import arguments
 from tastemap.arrays import Float64s, Int64s, Values, top_n
 from tastemap.data.ratings import Ratings
-from tastemap.errors import ConfigError, DataError, NotFittedFor
+from tastemap.errors import DataError, NotFittedFor
 from tastemap.models.posterior import PosteriorModel
 from tastemap.models.protocol import Model
 from tastemap.tables import Table
@@ -155,8 +156,7 @@ def most_rated_items(model: Model, ratings: Ratings, most_rated: int) -> Int64s:
         ConfigError: ``most_rated`` is less than 1.
         DataError: there are no ratings, or they are not of the model's users and items.
     """
-    if most_rated < 1:
-        raise ConfigError(f"most_rated must be at least 1, got {most_rated}")
+    arguments.integer("most_rated", most_rated, 1)
     check_trained_on(model, ratings)
     codes = ratings.most_rated_items(most_rated)
     rated: Int64s = codes[ratings.item_counts[codes] > 0]
@@ -184,6 +184,5 @@ def checked(n: int) -> int:
     Raises:
         ConfigError: it is negative.
     """
-    if n < 0:
-        raise ConfigError(f"n must not be negative, got {n}")
+    arguments.integer("n", n, 0)
     return n

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from tastemap import arguments
 from tastemap.arrays import Float64s, Int64s, Values, frozen, top_n
 from tastemap.data.ratings import Ratings
 from tastemap.errors import ConfigError, NotFittedFor
@@ -292,7 +293,8 @@ def components(
     )
     if not len(maps.share):
         raise ConfigError("there is no component: by the factors, all users or all items are alike")
-    if not 1 <= n <= len(maps.share):
+    arguments.integer("n", n, 1)
+    if n > len(maps.share):
         raise ConfigError(f"n must be from 1 to {len(maps.share)}, the rank here, got {n}")
     maps = maps.first(n)
     coordinates = maps.of_items(vectors).T

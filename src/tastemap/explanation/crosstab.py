@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from tastemap import arguments
 from tastemap.arrays import Int64s, Values, frozen
 from tastemap.data.ratings import Ratings
-from tastemap.errors import ConfigError, DataError
+from tastemap.errors import DataError
 from tastemap.tables import Table
 
 if TYPE_CHECKING:
@@ -119,8 +120,9 @@ class Crosstab(Table):
         from tastemap.explanation.small_model import start, taken_from
         from tastemap.explanation.workbook import workbook
 
-        if not 1 <= factors <= 100:
-            raise ConfigError(f"factors must be from 1 to 100, got {factors}")
+        arguments.integer("factors", factors, 1, 100)
+        if model is not None:
+            arguments.model("model", model)
         small = start(self, factors) if model is None else taken_from(model, self, factors)
         content = workbook(self, small)
         Path(path).write_bytes(content)
@@ -144,8 +146,9 @@ def crosstab(ratings: Ratings, n_users: int = 15, n_items: int = 15) -> Crosstab
         DataError: there are no ratings, they are interactions, or one of these users rated one of
             these items twice.
     """
-    if n_users < 1 or n_items < 1:
-        raise ConfigError(f"a crosstab needs a user and an item, got {n_users} and {n_items}")
+    arguments.ratings("ratings", ratings)
+    arguments.integer("n_users", n_users, 1)
+    arguments.integer("n_items", n_items, 1)
     if not len(ratings):
         raise DataError("there are no ratings to make a crosstab of")
     if not ratings.explicit:

@@ -17,8 +17,8 @@ from typing import ClassVar, NamedTuple, Self
 
 import numpy as np
 
+from tastemap import arguments
 from tastemap.arrays import AnyArray, Codes, Factors, Float64s, Int64s, Values, frozen
-from tastemap.errors import ConfigError
 from tastemap.models.calibration import Calibration, bins_like
 from tastemap.models.days import UserDays
 from tastemap.models.factors import FactorModel
@@ -323,5 +323,4 @@ class PosteriorModel(FactorModel):
 
 
 def _check_level(level: float) -> None:
-    if not 0 < level < 1:
-        raise ConfigError(f"the level of an interval must be between 0 and 1, got {level}")
+    arguments.number("the level of an interval", level, above=0, below=1)

@@ -14,8 +14,9 @@ from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 
+from tastemap import arguments
 from tastemap.arrays import AnyArray
-from tastemap.errors import DataError, require
+from tastemap.errors import ArgumentError, DataError, require
 from tastemap.evaluation.compare import baseline_of, best_first
 from tastemap.evaluation.evaluate import label_of
 from tastemap.plots.look import ACCENT, HIGH, INK, LINE, LOW, MUTED, PAPER, SERIES, styled
@@ -40,6 +41,8 @@ if TYPE_CHECKING:
     from tastemap.explanation.components import TasteMap
     from tastemap.explanation.crosstab import Crosstab
     from tastemap.training.history import TrainingHistory
+
+_COMPARED = "tm.compare(models, split.valid) gives one"
 
 
 class LearningRates(Protocol):
@@ -67,6 +70,11 @@ def save(figure: Figure, path: str | Path, *, transparent: bool = False) -> Path
         path: ends in ``.svg`` (text stays text), ``.png`` or another format matplotlib writes.
         transparent: leave the background out.
     """
+    arguments.path("path", path)
+    if not hasattr(figure, "savefig"):
+        raise ArgumentError(
+            f"figure must be a figure, got a {type(figure).__name__}: tm.plots draws them"
+        )
     path = Path(path)
     kind = path.suffix.lower().removeprefix(".")
     # A date or a version number inside would make every run's file differ.
@@ -93,6 +101,8 @@ def learning_curve(
         DataError: no epoch was recorded, as with models that are solved in one go.
     """
     named = history if isinstance(history, Mapping) else {"": history}
+    for one in named.values():
+        arguments.result("history", one, "TrainingHistory", "it is model.history")
     named = {name: one for name, one in named.items() if one.epochs}
     if not named:
         raise DataError("there is no epoch to draw: this model is not trained in epochs")
@@ -148,6 +158,8 @@ def comparison(
         DataError: there is no model that was measured so.
         MissingExtraError: matplotlib is not installed.
     """
+    arguments.result("comparison", comparison, "Comparison", _COMPARED)
+    arguments.optional_text("measure", measure)
     measure = measure or next(iter(comparison.compared_by), "rmse")
     shown = best_first(comparison.evaluations, measure)
     if not shown:
@@ -189,6 +201,8 @@ def differences(
         DataError: there are no two models to draw the difference of.
         MissingExtraError: matplotlib is not installed.
     """
+    arguments.result("comparison", comparison, "Comparison", _COMPARED)
+    arguments.optional_text("measure", measure)
     measure = measure or next(iter(comparison.compared_by), "rmse")
     base = baseline_of(comparison.evaluations, measure)
     found = comparison.differences.each if comparison.differences else ()
@@ -220,6 +234,8 @@ def item_biases(ranking: BiasRanking, n: int = 15, *, ax: Axes | None = None) ->
     Where the model knows how sure it is, a line reaches two posterior standard deviations to
     either side.
     """
+    arguments.result("ranking", ranking, "BiasRanking", "model.item_biases() gives one")
+    arguments.integer("n", n, 1)
     columns = {name: list(values) for name, values in ranking.columns().items()}
     total = len(columns["bias"])
     if not total:
@@ -259,6 +275,7 @@ def taste_map(points: TasteMap, *, ax: Axes | None = None) -> Figure:
         DataError: there is no item to draw.
         MissingExtraError: matplotlib is not installed.
     """
+    arguments.result("points", points, "TasteMap", "model.components(3).map() gives one")
     columns = points.columns()
     x, y = np.array(columns["x"], float), np.array(columns["y"], float)
     if not len(x):
@@ -283,6 +300,11 @@ def taste_map(points: TasteMap, *, ax: Axes | None = None) -> Figure:
 @styled
 def learning_rate(curve: LearningRates, *, ax: Axes | None = None) -> Figure:
     """Loss against learning rate while the rate grows, and the rate to take."""
+    if not hasattr(curve, "learning_rates"):
+        raise ArgumentError(
+            f"curve must be what a learning-rate finder found, got a {type(curve).__name__}: "
+            "recipe.find_learning_rate(train) gives one"
+        )
     rates, losses = np.array(curve.learning_rates, float), np.array(curve.losses, float)
     finite = np.isfinite(losses) & (rates > 0)
     if not finite.any():
@@ -313,6 +335,7 @@ def learning_rate(curve: LearningRates, *, ax: Axes | None = None) -> Figure:
 @styled
 def crosstab(table: Crosstab, *, ax: Axes | None = None) -> Figure:
     """Ratings of the most active users of the most rated items; what nobody rated is blank."""
+    arguments.result("table", table, "Crosstab", "tm.crosstab(ratings) gives one")
     values = np.array(table.values, float)
     if not values.size:
         raise DataError("there is no rating to draw")

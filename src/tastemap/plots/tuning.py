@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from tastemap import arguments
 from tastemap.arrays import Float64s
 from tastemap.errors import DataError, require
 from tastemap.evaluation.spaces import Choices
@@ -33,8 +34,8 @@ def tuning_history(tuning: Tuning, *, ax: Axes | None = None) -> Figure:
     Raises:
         MissingExtraError: matplotlib is not installed.
     """
-    ax = ax or new_axes(7.2, 3.6)
     finished = _finished(tuning)
+    ax = ax or new_axes(7.2, 3.6)
     numbers = np.array([one.number for one in finished])
     values = np.array([one.value for one in finished], float)
     so_far = np.minimum.accumulate if tuning.measure.smaller else np.maximum.accumulate
@@ -70,11 +71,11 @@ def tuning_slices(tuning: Tuning) -> Figure:
     Raises:
         MissingExtraError: matplotlib is not installed.
     """
+    finished = _finished(tuning)
     names = list(tuning.space)
     figure = figure_of(new_axes(3.0 * len(names) + 0.6, 3.3))
     figure.clear()
     panels = np.atleast_1d(figure.subplots(1, len(names), sharey=True))
-    finished = _finished(tuning)
     values = np.array([one.value for one in finished], float)
     best = next(row for row, one in enumerate(finished) if one.number == tuning.best_trial)
     for ax, name in zip(panels, names, strict=True):
@@ -89,6 +90,7 @@ def tuning_slices(tuning: Tuning) -> Figure:
 
 
 def _finished(tuning: Tuning) -> list[Trial]:
+    arguments.result("tuning", tuning, "Tuning", "tm.tune(recipe, train) gives one")
     finished = [one for one in tuning.trials if one.value is not None]
     if not finished:
         raise DataError("there is no finished trial to draw")

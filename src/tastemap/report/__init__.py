@@ -10,7 +10,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from tastemap.errors import DataError, require
+from tastemap import arguments
+from tastemap.errors import ArgumentError, DataError, require
 
 if TYPE_CHECKING:
     from tastemap.data.ratings import Ratings
@@ -68,8 +69,19 @@ def write_report(
         require(library, "report")
     from tastemap.report import accuracy, page, sections
 
+    arguments.path("path", path)
+    for name, given in (("ratings", ratings), ("valid", valid)):
+        arguments.optional_ratings(name, given)
+    if split is not None:
+        arguments.split("split", split)
+    if comparison is not None:
+        arguments.result("comparison", comparison, "Comparison", "as tm.compare_recipes gives it")
+    arguments.optional_text("title", title)
+    if isinstance(commands, str) or not isinstance(commands, Sequence):
+        raise ArgumentError(f"commands must be a list of texts, got {commands!r}")
     if isinstance(models, Recommender):
         models = [models]
+    arguments.models("models", models)
     if not models:
         raise DataError("there are no models to report on")
     named = dict(models) if isinstance(models, Mapping) else _named(models, comparison)

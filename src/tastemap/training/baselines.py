@@ -12,10 +12,10 @@ from typing import ClassVar, Self
 
 import numpy as np
 
+from tastemap import arguments
 from tastemap.arrays import Codes, Float64s, Int64s, Values
 from tastemap.data.ratings import Ratings
 from tastemap.data.vocabulary import UNKNOWN
-from tastemap.errors import ConfigError
 from tastemap.models.bias import BiasModel
 from tastemap.models.protocol import blocks
 from tastemap.training.history import OnEpoch, TrainingHistory
@@ -71,10 +71,9 @@ class BiasesOnly(Recipe):
     sweeps: int = 10
 
     def __post_init__(self) -> None:
-        if self.user_damping < 0 or self.item_damping < 0:
-            raise ConfigError("user_damping and item_damping must not be negative")
-        if self.sweeps < 1:
-            raise ConfigError(f"sweeps must be at least 1, got {self.sweeps}")
+        arguments.number("user_damping", self.user_damping, least=0)
+        arguments.number("item_damping", self.item_damping, least=0)
+        arguments.integer("sweeps", self.sweeps, 1)
 
     def _train(
         self,

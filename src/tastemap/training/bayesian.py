@@ -10,6 +10,7 @@ from typing import ClassVar, Literal
 
 import numpy as np
 
+from tastemap import arguments
 from tastemap.arrays import Int64s, Values
 from tastemap.data.catalog import Catalog
 from tastemap.data.features import Features, features
@@ -85,11 +86,13 @@ class BayesianMF(Recipe):
 
     def __post_init__(self) -> None:
         self._settings()
-        if not 0 <= self.calibration <= 0.5:
-            raise ConfigError(f"calibration must be from 0 to 0.5, got {self.calibration}")
+        arguments.number("calibration", self.calibration, least=0, most=0.5)
         for name in ("item_features", "user_features"):
-            if isinstance(wrong := getattr(self, name), str):
-                raise ConfigError(f"{name} must be True, False or several columns, got {wrong!r}")
+            wanted = getattr(self, name)
+            if not isinstance(wanted, bool | tuple):
+                raise ConfigError(
+                    f"{name} must be True, False or a tuple of columns, got {wanted!r}"
+                )
 
     def _settings(self) -> GibbsSettings:
         return GibbsSettings(

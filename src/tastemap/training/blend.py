@@ -9,12 +9,12 @@ from typing import Any, ClassVar, Self, cast
 
 import numpy as np
 
+from tastemap import arguments
 from tastemap.data.ratings import Ratings
 from tastemap.errors import ConfigError
 from tastemap.models.blend import BlendModel
 from tastemap.models.interactions import Interactions, Signal
 from tastemap.models.protocol import ListModel
-from tastemap.training import checks
 from tastemap.training.ease import EASE
 from tastemap.training.history import OnEpoch, TrainingHistory
 from tastemap.training.implicit_als import ImplicitALS
@@ -45,18 +45,21 @@ class Blend(Recipe):
     weights: tuple[float, ...] | None = None
 
     def __post_init__(self) -> None:
-        if not self.recipes:
-            raise ConfigError("a blend needs recipes")
+        if not isinstance(self.recipes, tuple) or not self.recipes:
+            raise ConfigError(f"recipes must be a tuple of recipes, got {self.recipes!r}")
         for recipe in self.recipes:
             if not isinstance(recipe, ListRecipe):
                 raise ConfigError(
                     f"a blend is of recipes that rank items, such as EASE, got {recipe!r}"
                 )
         if self.weights is not None:
-            if len(self.weights) != len(self.recipes):
-                raise ConfigError(f"{len(self.weights)} weights for {len(self.recipes)} recipes")
+            if not isinstance(self.weights, tuple) or len(self.weights) != len(self.recipes):
+                raise ConfigError(
+                    f"weights must be a tuple of {len(self.recipes)}, one a recipe, got "
+                    f"{self.weights!r}"
+                )
             for weight in self.weights:
-                checks.number("a weight of a blend", weight, above=0)
+                arguments.number("a weight of a blend", weight, above=0)
 
     def settings(self) -> dict[str, Any]:
         """The fields as plain values; each recipe by its name and its settings."""

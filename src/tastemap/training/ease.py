@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
 
+from tastemap import arguments
 from tastemap.arrays import AnyArray, Values
 from tastemap.errors import TrainingError
 from tastemap.models.interactions import Interactions
 from tastemap.models.similarity import SimilarityModel
-from tastemap.training import checks
 from tastemap.training.history import OnEpoch, TrainingHistory
 from tastemap.training.lists import ListRecipe
 from tastemap.training.neighbours import as_matrix
@@ -50,9 +50,9 @@ class EASE(ListRecipe):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        checks.number("regularization", self.regularization, above=0)
+        arguments.number("regularization", self.regularization, above=0)
         if self.memory is not None:
-            checks.number("memory", self.memory, above=0)
+            arguments.number("memory", self.memory, above=0)
 
     def _fit(
         self, taken: Interactions, n_items: int, *, seed: int, on_epoch: OnEpoch | None

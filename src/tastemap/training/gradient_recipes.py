@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, ClassVar, Literal, Self
 
 import numpy as np
 
+from tastemap.arguments import flag, integer, number, one_of
 from tastemap.arrays import AnyArray
 from tastemap.data.ratings import Ratings
 from tastemap.errors import ConfigError, require
@@ -24,7 +25,6 @@ from tastemap.models.factors import FactorModel
 from tastemap.models.network import NetworkModel
 from tastemap.models.protocol import Model
 from tastemap.randomness import stream
-from tastemap.training.checks import integer, number
 from tastemap.training.history import OnEpoch, TrainingHistory
 from tastemap.training.recipe import Recipe
 from tastemap.training.solver_settings import MAX_FACTORS, AlsSettings
@@ -87,6 +87,8 @@ class GradientRecipe(Recipe):
         number("averaging", self.averaging, least=0, below=1)
         number("holdout", self.holdout, least=0, below=1)
         integer("patience", self.patience, 1)
+        flag("mean_term", self.mean_term)
+        flag("refit", self.refit)
 
     @classmethod
     @abstractmethod
@@ -240,10 +242,8 @@ class BiasedMF(GradientRecipe):
 
     def __post_init__(self) -> None:
         GradientRecipe.__post_init__(self)
-        if self.solver not in ("adam", "als"):
-            raise ConfigError(f"solver must be 'adam' or 'als', got {self.solver!r}")
-        if self.stopping not in ("objective", "holdout"):
-            raise ConfigError(f"stopping must be 'objective' or 'holdout', got {self.stopping!r}")
+        one_of("solver", self.solver, ("adam", "als"))
+        one_of("stopping", self.stopping, ("objective", "holdout"))
         held = self.stopping == "holdout"
         if held:
             number("holdout", self.holdout, above=0, below=1)
@@ -339,6 +339,9 @@ class NeuralNet(GradientRecipe):
 
     def __post_init__(self) -> None:
         super().__post_init__()
+        for name in ("hidden", "dropout"):
+            if not isinstance(given := getattr(self, name), tuple | list):
+                raise ConfigError(f"{name} must be a tuple, such as (70,), got {given!r}")
         object.__setattr__(self, "hidden", tuple(self.hidden))
         object.__setattr__(self, "dropout", tuple(self.dropout))
         for units in self.hidden:

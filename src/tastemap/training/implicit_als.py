@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar
 
+from tastemap import arguments
 from tastemap.errors import ConfigError, require
 from tastemap.models.interactions import Interactions
 from tastemap.models.preference import PreferenceModel, Weighting
-from tastemap.training import checks
 from tastemap.training.history import OnEpoch, TrainingHistory
 from tastemap.training.lists import ListRecipe
 from tastemap.training.solver_settings import MAX_FACTORS
@@ -50,11 +50,12 @@ class ImplicitALS(ListRecipe):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        checks.integer("factors", self.factors, 1)
-        checks.number("unobserved", self.unobserved, above=0)
-        checks.number("regularization", self.regularization, above=0)
-        checks.integer("sweeps", self.sweeps, 1)
-        checks.integer("block", self.block, 1)
+        arguments.integer("factors", self.factors, 1)
+        arguments.number("unobserved", self.unobserved, above=0)
+        arguments.number("regularization", self.regularization, above=0)
+        arguments.flag("weighted", self.weighted)
+        arguments.integer("sweeps", self.sweeps, 1)
+        arguments.integer("block", self.block, 1)
         if self.block > MAX_FACTORS:
             raise ConfigError(f"block must be at most {MAX_FACTORS}, got {self.block}")
 

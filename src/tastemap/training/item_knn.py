@@ -7,11 +7,11 @@ from typing import ClassVar, Literal
 
 import numpy as np
 
+from tastemap import arguments
 from tastemap.arrays import Values
 from tastemap.errors import ConfigError
 from tastemap.models.interactions import Interactions, Signal
 from tastemap.models.similarity import SimilarityModel
-from tastemap.training import checks
 from tastemap.training.history import OnEpoch, TrainingHistory
 from tastemap.training.lists import ListRecipe
 from tastemap.training.neighbours import as_matrix, nearest, transposed
@@ -50,8 +50,8 @@ class ItemKNN(ListRecipe):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        checks.integer("neighbours", self.neighbours, 1)
-        checks.number("shrinkage", self.shrinkage, least=0)
+        arguments.integer("neighbours", self.neighbours, 1)
+        arguments.number("shrinkage", self.shrinkage, least=0)
         if self.similarity not in ("cosine", "adjusted cosine"):
             raise ConfigError(
                 f'similarity must be "cosine" or "adjusted cosine", got {self.similarity!r}'

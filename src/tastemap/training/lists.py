@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar
 
+from tastemap import arguments
 from tastemap.data.ratings import Ratings
 from tastemap.models.interactions import Interactions, Signal
 from tastemap.models.protocol import ListModel
-from tastemap.training import checks
 from tastemap.training.history import OnEpoch, TrainingHistory
 from tastemap.training.recipe import Recipe
 
@@ -34,7 +34,7 @@ class ListRecipe(Recipe):
 
     def __post_init__(self) -> None:
         if self.min_rating is not None:
-            checks.number("min_rating", self.min_rating)
+            arguments.number("min_rating", self.min_rating)
 
     @property
     def signal(self) -> Signal:

@@ -9,6 +9,9 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 
+import numpy as np
+
+from tastemap import arguments
 from tastemap.data.ratings import Ratings
 from tastemap.errors import ConfigError, DataError
 from tastemap.models.protocol import Model
@@ -61,12 +64,19 @@ class Recipe(ABC):
         Raises:
             DataError: there are no training ratings, ``valid`` has other vocabularies, or they are
                 interactions and the recipe predicts ratings.
-            ConfigError: the seed is negative, or the recipe keeps no checkpoints.
+            ArgumentError: ``train`` or ``valid`` are no `Ratings`.
+            ConfigError: the seed is no integer of at least 0, or the recipe keeps no checkpoints.
             TrainingError: training diverged, or the checkpoint is of something else.
             MissingExtraError: the recipe needs a library that is not installed.
         """
         from tastemap.recommender import Recommender
 
+        arguments.ratings("train", train)
+        arguments.optional_ratings("valid", valid)
+        arguments.integer("seed", seed, 0)
+        arguments.callback("on_epoch", on_epoch)
+        if checkpoint is not None:
+            arguments.path("checkpoint", checkpoint)
         if not len(train):
             raise DataError("there are no ratings to train on")
         if valid is not None and (
@@ -80,10 +90,9 @@ class Recipe(ABC):
             raise DataError(f"{type(self).__name__} predicts ratings, {_no_ratings(train)}")
         if valid is not None and valid.explicit != train.explicit:
             raise DataError("of training and validation, one has ratings and one interactions")
-        if seed < 0:
-            raise ConfigError(f"seed must not be negative, got {seed}")
         if checkpoint is not None and not self.keeps_checkpoints:
             raise ConfigError(f"{type(self).__name__} is solved in one go and keeps no checkpoints")
+        seed = int(seed)
         started = time.perf_counter()
         model, history = self._train(
             train,
@@ -99,7 +108,10 @@ class Recipe(ABC):
 
     def settings(self) -> dict[str, Any]:
         """The fields as plain values, for a manifest."""
-        return asdict(self)
+        return {
+            name: value.item() if isinstance(value, np.generic) else value
+            for name, value in asdict(self).items()
+        }
 
     @classmethod
     def from_settings(cls, settings: Mapping[str, Any]) -> Self:

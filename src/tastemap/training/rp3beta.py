@@ -7,10 +7,10 @@ from typing import ClassVar
 
 import numpy as np
 
+from tastemap import arguments
 from tastemap.arrays import Float64s, Values
 from tastemap.models.interactions import Interactions
 from tastemap.models.similarity import SimilarityModel
-from tastemap.training import checks
 from tastemap.training.history import OnEpoch, TrainingHistory
 from tastemap.training.lists import ListRecipe
 from tastemap.training.neighbours import as_matrix, nearest
@@ -45,9 +45,9 @@ class RP3beta(ListRecipe):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        checks.integer("neighbours", self.neighbours, 1)
-        checks.number("alpha", self.alpha, least=0)
-        checks.number("beta", self.beta, least=0)
+        arguments.integer("neighbours", self.neighbours, 1)
+        arguments.number("alpha", self.alpha, least=0)
+        arguments.number("beta", self.beta, least=0)
 
     def _fit(
         self, taken: Interactions, n_items: int, *, seed: int, on_epoch: OnEpoch | None

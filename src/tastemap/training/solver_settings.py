@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import Literal
 
+from tastemap import arguments
 from tastemap.data.moments import seconds_of
 from tastemap.errors import ConfigError
 
@@ -45,17 +46,18 @@ class AlsSettings:
     def __post_init__(self) -> None:
         _check_factors_and_threads(self.factors, self.threads)
         if self.regularization != "auto" and not (
-            isinstance(self.regularization, int | float) and 0 < self.regularization < math.inf
+            isinstance(self.regularization, int | float)
+            and not isinstance(self.regularization, bool)
+            and 0 < self.regularization < math.inf
         ):
             raise ConfigError(
                 f'regularization must be "auto" or a positive number, got {self.regularization!r}'
             )
-        if self.sweeps < 1:
-            raise ConfigError(f"sweeps must be at least 1, got {self.sweeps}")
-        if not self.tolerance >= 0:
-            raise ConfigError(f"tolerance must not be negative, got {self.tolerance}")
-        if self.patience < 1:
-            raise ConfigError(f"patience must be at least 1, got {self.patience}")
+        for name in ("weighted", "nonnegative"):
+            arguments.flag(name, getattr(self, name))
+        arguments.integer("sweeps", self.sweeps, 1)
+        arguments.number("tolerance", self.tolerance, least=0)
+        arguments.integer("patience", self.patience, 1)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -93,13 +95,15 @@ class GibbsSettings:
 
     def __post_init__(self) -> None:
         _check_factors_and_threads(self.factors, self.threads)
-        if self.draws < 1:
-            raise ConfigError(f"draws must be at least 1, got {self.draws}")
-        if self.burn_in < 0:
-            raise ConfigError(f"burn_in must not be negative, got {self.burn_in}")
-        if self.likelihood not in ("normal", "ordinal"):
-            raise ConfigError(f'likelihood must be "normal" or "ordinal", got {self.likelihood!r}')
+        arguments.integer("draws", self.draws, 1)
+        arguments.integer("burn_in", self.burn_in, 0)
+        arguments.integer("sweeps", self.sweeps, 1)
+        for name in ("rated_items", "raters", "days"):
+            arguments.flag(name, getattr(self, name))
+        arguments.one_of("likelihood", self.likelihood, ("normal", "ordinal"))
         if self.eras != "auto":
+            if not isinstance(self.eras, tuple):
+                raise ConfigError(f'eras must be "auto" or a tuple of dates, got {self.eras!r}')
             if self.likelihood == "normal":
                 raise ConfigError('eras are of likelihood="ordinal", and the likelihood is normal')
             begins = [seconds_of(one) for one in self.eras]
@@ -118,7 +122,6 @@ class GibbsSettings:
 
 
 def _check_factors_and_threads(factors: int, threads: int | None) -> None:
-    if not 1 <= factors <= MAX_FACTORS:
-        raise ConfigError(f"factors must be 1 to {MAX_FACTORS}, got {factors}")
-    if threads is not None and threads < 1:
-        raise ConfigError(f"threads must be at least 1, got {threads}")
+    arguments.integer("factors", factors, 1, MAX_FACTORS)
+    if threads is not None:
+        arguments.integer("threads", threads, 1)

@@ -25,6 +25,7 @@ _STATUS: tuple[tuple[type[Exception], int, str], ...] = (
     (errors.StoreError, 503, "store"),
     (errors.DataError, 422, "invalid"),
     (errors.ConfigError, 422, "invalid"),
+    (errors.ArgumentError, 422, "invalid"),
     (msgspec.ValidationError, 422, "invalid"),
     (msgspec.DecodeError, 400, "not-json"),
 )

@@ -14,6 +14,7 @@ from urllib.parse import parse_qsl, quote, unquote
 
 import pyarrow as pa
 
+from tastemap import arguments
 from tastemap.data.reading.files import find_file
 from tastemap.errors import DataError, require
 
@@ -163,6 +164,7 @@ def find_database(address: str) -> Database:
     Raises:
         DataError: it is no address of a database that is read, or of a file that is none.
     """
+    arguments.text("the address of a database", address, "'sqlite:///shop.db'")
     found = _ADDRESS.fullmatch(address)
     scheme, rest = found.groups() if found else ("", address)
     kind = scheme.lower().split("+")[0]
