@@ -96,7 +96,7 @@ def test_intervals_of_a_model_are_deviations_times_multipliers() -> None:
     expected = 2 * deviation * made.multiplier(users[:50], items[:50], 0.8)
     np.testing.assert_allclose(high - low, expected, rtol=1e-4)
     for level in (0, 1, -0.5, 80):
-        with pytest.raises(ConfigError, match="between 0 and 1"):
+        with pytest.raises(ConfigError, match="above 0 and below 1"):
             plain.interval_pairs(users[:1], items[:1], level)
 
 
