@@ -10,6 +10,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.csv
 import pytest
+from hypothesis import settings
 
 import tastemap as tm
 from tastemap.data.catalog import Catalog
@@ -22,6 +23,10 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from tastemap.data.splits import Split
+
+# Nothing here is timed: a busy machine would fail what is right.
+settings.register_profile("untimed", deadline=None)
+settings.load_profile("untimed")
 
 SCRIPT = "<script>alert(1)</script>"
 

@@ -123,7 +123,7 @@ def test_without_a_rating_is_what_folding_in_the_others_gives(seed: int, k: int,
             left = newcomers.fold(by, user.items[others], user.values[others])
             assert one.without == pytest.approx(left.predict()[item], abs=2e-3)
         moved = [abs(why.score - one.without) for one in why.reasons]
-        assert moved == sorted(moved, reverse=True)
+        assert moved == pytest.approx(sorted(moved, reverse=True), abs=1e-9)
 
 
 def test_a_contribution_is_what_a_change_of_the_rating_changes() -> None:
