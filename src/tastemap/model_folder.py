@@ -12,6 +12,7 @@ place in one step, so that a kill leaves the old folder or the new one.
 from __future__ import annotations
 
 import ctypes
+import difflib
 import hashlib
 import json
 import os
@@ -32,6 +33,9 @@ from tastemap.errors import ModelFolderError
 FORMAT = 1
 MANIFEST = "manifest.json"
 ARRAYS, USERS, ITEMS = "arrays.safetensors", "users.parquet", "items.parquet"
+
+_SHOWN = 5
+"""Model folders that are named where another was asked for."""
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -165,7 +169,7 @@ def read_manifest(folder: Path) -> dict[str, Any]:
     """
     path = folder / MANIFEST
     if not folder.is_dir():
-        raise ModelFolderError(f"there is no model folder {folder}")
+        raise ModelFolderError(f"there is no model folder {folder}{_others(folder)}")
     try:
         manifest: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError as error:
@@ -184,6 +188,21 @@ def read_manifest(folder: Path) -> dict[str, Any]:
     if manifest.get("checksum") != _manifest_checksum(manifest) or not isinstance(sums, dict):
         raise ModelFolderError(f"{path} was altered after it was saved: its checksum differs")
     return manifest
+
+
+def _others(folder: Path) -> str:
+    """Which model folders there are where one was looked for."""
+    try:
+        beside = sorted(one.parent for one in folder.parent.glob(f"*/{MANIFEST}"))
+    except OSError:
+        return ""
+    if not beside:
+        return ""
+    near = difflib.get_close_matches(folder.name, [one.name for one in beside], n=1)
+    if near:
+        return f": did you mean {folder.parent / near[0]}?"
+    more = ", ..." if len(beside) > _SHOWN else ""
+    return f": there are {', '.join(map(str, beside[:_SHOWN]))}{more}"
 
 
 def _manifest_checksum(manifest: Mapping[str, Any]) -> str:

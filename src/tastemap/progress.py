@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import html
 import sys
+import time
 import weakref
 from collections.abc import Callable
 from types import TracebackType
@@ -19,8 +20,9 @@ if TYPE_CHECKING:
 def progress_bar(label: str = "training") -> ProgressBar:
     """Show how training goes: pass it as ``on_epoch`` to a recipe's ``fit``.
 
-    A terminal shows a bar, a notebook one line that is written over, anything else one line an
-    epoch. All go to standard error, or to the notebook's output.
+    A terminal shows a bar, a notebook one line that is written over, anything else, such as a log,
+    a line for every tenth of the work, or every minute. All go to standard
+    error, or to the notebook's output.
 
         recipe.fit(train, valid, on_epoch=tm.progress_bar())
 
@@ -84,14 +86,28 @@ class Step(NamedTuple):
     last: bool
 
 
+_QUIET = 60
+"""Seconds after which a log gets a line though no tenth of the work has ended."""
+
+
 class Display:
-    """Where progress is shown: this one writes a line a step to standard error."""
+    """Where progress is shown: this one writes a line to standard error for each tenth of it."""
+
+    _shown: tuple[str, int] | None = None
+    """Label and tenth of the last line."""
+    _at = 0.0
+    """When it was written."""
 
     def begin(self, label: str) -> None:
         """The work begins."""
 
     def show(self, step: Step) -> None:
         """A step has ended."""
+        tenth = step.label, int(10 * step.done / max(step.of, 1))
+        now = time.monotonic()
+        if tenth == self._shown and now - self._at < _QUIET and not step.last:
+            return
+        self._shown, self._at = tenth, now
         sys.stderr.write(f"{step.label}: {step.text}\n")
         sys.stderr.flush()
 

@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 
+import tastemap as tm
 from tastemap.cli.data import data
 from tests.cli.conftest import OnTerminal, answer, run, shell
 
@@ -96,3 +97,16 @@ def test_a_bar_moves_on_a_terminal(server: str, tmp_path: Path, on_terminal: OnT
     data("movielens-1m", tmp_path, server, as_json=True)
     assert "downloading movielens-1m" in stream.getvalue()
     assert stream.getvalue().rfind("\x1b[?25h") > stream.getvalue().rfind("\x1b[?25l")
+
+
+def test_a_set_is_written_as_two_files_that_read_as_it_does(tmp_path: Path) -> None:
+    said = answer("data", "movielens-small", "--csv", tmp_path / "mine")
+    files = f"{tmp_path}/mine/ratings.csv --items {tmp_path}/mine/movies.csv"
+    assert f"next: tastemap fit {files} --out models/m1" in said
+    read = tm.read_ratings(tmp_path / "mine" / "ratings.csv", tmp_path / "mine" / "movies.csv")
+    bundled = tm.load_dataset()
+    assert read.fingerprint == bundled.fingerprint
+    assert read.catalog.table.cast(bundled.catalog.table.schema).equals(bundled.catalog.table)
+    again = run("data", "movielens-small", "--csv", tmp_path / "mine")
+    assert again.exit_code == 2
+    assert "ratings.csv is there already" in again.stderr

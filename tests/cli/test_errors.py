@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import logging
+import os
+import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -11,7 +13,7 @@ import pytest
 
 import tastemap as tm
 from tastemap.cli import main, program
-from tests.cli.conftest import answer, run, shell
+from tests.cli.conftest import TASTEMAP, answer, run, shell
 
 GOOD = "userId,movieId,rating\n1,10,4\n1,11,3\n2,10,5\n2,12,2\n"
 
@@ -117,7 +119,7 @@ def test_nothing_is_left_of_a_fit_that_failed(here: Path) -> None:
 def test_the_installed_program_ends_with_the_same_codes(here: Path) -> None:
     mistake = shell("recommend", "nowhere", "--user", 1, folder=here)
     assert (mistake.returncode, mistake.stdout) == (1, "")
-    assert mistake.stderr == "error: there is no model folder nowhere\n"
+    assert mistake.stderr == "error: there is no model folder nowhere: there are model\n"
     usage = shell("recommend", folder=here)
     assert usage.returncode == 2
     assert "Traceback" not in usage.stderr
@@ -182,3 +184,44 @@ def test_ctrl_c_is_no_traceback(
         main()
     assert ended.value.code == 130
     assert "Traceback" not in capsys.readouterr().err
+
+
+def test_a_choice_that_is_none_is_named_without_the_words_of_a_library() -> None:
+    done = run("fit", "movielens-small", "--model", "biasd", "--out", "m")
+    assert done.exit_code == 2
+    assert "'biasd' is not one of 'bayesian'" in done.stderr
+    assert "Value error" not in done.stderr
+
+
+def test_a_model_folder_that_is_not_there_is_told_from_those_that_are(here: Path) -> None:
+    done = run("recommend", here / "modle", "--user", 1)
+    assert done.exit_code == 1
+    assert done.stderr.endswith(f"no model folder {here}/modle: did you mean {here}/model?\n")
+    done = run("recommend", here / "elsewhere", "--user", 1)
+    assert done.stderr.endswith(f"elsewhere: there are {here}/model\n")
+
+
+def test_one_choice_is_no_space_to_search() -> None:
+    done = run(
+        "tune", "movielens-small", "--model", "item-knn", "--space", "neighbours=5", "--trials", 1
+    )
+    assert done.exit_code == 2
+    assert "'neighbours=5' is one value, and varies nothing" in done.stderr
+
+
+def test_a_genre_that_no_item_has_is_a_slip(biases_folder: Path) -> None:
+    done = run("recommend", biases_folder, "--user", 1, "--include", "genres=Comdy")
+    assert done.exit_code == 1
+    assert done.stderr == "error: no item has genres='Comdy': did you mean 'Comedy'?\n"
+
+
+def test_compiling_after_installing_says_so(tmp_path: Path) -> None:
+    """In a process of its own that has no kernels yet."""
+    done = subprocess.run(
+        [TASTEMAP, "fit", "movielens-small", "--model", "bayesian", "--out", tmp_path / "model",
+         "--set", "factors=2", "--set", "sweeps=4", "--set", "burn-in=1", "--set", "draws=2"],
+        capture_output=True, text=True, timeout=300, check=True,
+        env={**os.environ, "NUMBA_CACHE_DIR": str(tmp_path / "kernels")},
+    )  # fmt: skip
+    assert done.stderr.count("compiling the kernels, once after installing") == 1
+    assert "compiling the kernels" not in done.stdout

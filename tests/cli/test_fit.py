@@ -229,9 +229,9 @@ def test_ctrl_c_keeps_the_best_weights_so_far(csv_files: Path, tmp_path: Path) -
     with program:
         assert program.stderr is not None
         for line in program.stderr:
-            if line.startswith("dot: 2/"):
+            if line.startswith("dot: 1/"):
                 break
-        time.sleep(0.05)
+        time.sleep(0.2)
         program.send_signal(signal.SIGINT)
         out, said = program.communicate(timeout=60)
     assert program.returncode == 130

@@ -139,3 +139,27 @@ def test_a_bar_of_tuning_ends_with_the_budget(on_terminal: OnTerminal) -> None:
     bar(trial(2, 0.25, 1.0))
     assert cursor_is_there(terminal)
     assert "best 0.2500" in terminal.getvalue()
+
+
+def test_a_log_gets_about_ten_lines_however_many_epochs(capsys: pytest.CaptureFixture[str]) -> None:
+    with tm.progress_bar("bayesian") as bar:
+        for number in range(1, 241):
+            bar(epoch(number, 240))
+    lines = capsys.readouterr().err.splitlines()
+    assert 10 <= len(lines) <= 12
+    assert lines[0].startswith("bayesian: 1/240 ")
+    assert lines[-1].startswith("bayesian: 240/240 ")
+
+
+def test_a_log_of_slow_epochs_gets_a_line_a_minute(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    now = 1000.0
+    monkeypatch.setattr("tastemap.progress.time.monotonic", lambda: now)
+    with tm.progress_bar("bayesian") as bar:
+        for number in range(1, 13):
+            now += 20
+            bar(epoch(number, 240))
+    assert [line.split()[1] for line in capsys.readouterr().err.splitlines()] == [
+        "1/240", "4/240", "7/240", "10/240",
+    ]  # fmt: skip

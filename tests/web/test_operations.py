@@ -169,3 +169,41 @@ def test_an_id_may_hold_a_slash_or_a_percent_sign(client: TestClient) -> None:
     for text, path in (("a/b", "a%2Fb"), ("50%", "50%25"), ("é", "%C3%A9"), ("a b", "a%20b")):
         detail = client.get(f"/items/{path}/similar").json()["detail"]
         assert repr(text) in detail
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "sent", "said"),
+    [
+        (
+            "POST",
+            "/ratings",
+            {"ratings": [{"user": 1, "item": 2, "rating": 3}]},
+            "unknown field `ratings`: the fields are user, item, rating, time",
+        ),
+        (
+            "POST",
+            "/ratings",
+            [{"user": 1, "item": 2, "rating": 3}, {"user": 1, "itme": 2, "rating": 3}],
+            "`itme` - at `$[1]`: the fields are user, item, rating, time",
+        ),
+        ("GET", "/items?serach=heat", None, "unknown field `serach`: the fields are search"),
+        ("GET", "/map?foo=1", None, "/map takes no parameters, got foo"),
+        (
+            "GET",
+            "/users/1/recommendations?include=genres%3DComdy",
+            None,
+            "no item has genres='Comdy': did you mean 'Comedy'?",
+        ),
+    ],
+)
+def test_a_slip_is_answered_with_what_there_is(
+    method: str, path: str, sent: object, said: str, client: TestClient
+) -> None:
+    answer = client.request(method, path, json=sent)
+    assert answer.status_code == 422
+    assert said in answer.json()["detail"]
+
+
+def test_a_title_for_an_id_is_told_where_to_look(client: TestClient) -> None:
+    for path in ("/items/Heat%20(1995)", "/items/Heat%20(1995)/similar"):
+        assert "look for titles with /items?search=" in client.get(path).json()["detail"]

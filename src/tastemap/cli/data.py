@@ -33,14 +33,25 @@ def data(
         str | None, typer.Option(envvar="TASTEMAP_BASE_URL", help="Another server.", hidden=True)
     ] = None,
     as_json: AsJson = False,
+    csv: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FOLDER", help="Write the set as ratings.csv and movies.csv into this folder."
+        ),
+    ] = None,
 ) -> None:
-    """Download an original MovieLens data set, or list them.
+    """Download a MovieLens data set, write it as CSV, or list all.
 
     MovieLens is for research: no commercial use without permission of GroupLens.
     """
     form = form_of(as_json)
     if name is None:
+        if csv is not None:
+            raise typer.BadParameter("say which data set", param_hint="NAME")
         _list(form)
+        return
+    if csv is not None:
+        _write(name, folder, csv, form)
         return
     from tastemap.data.download import GROUPLENS
 
@@ -64,6 +75,36 @@ def data(
     tell(f"{download.name} is in {download.folder} ({download.verified})", "bold")
     tell(download.licence)
     tell(f"next: tastemap fit {name}{f' --folder {folder}' if folder else ''} --out models/m1")
+
+
+def _write(name: str, folder: Path | None, into: Path, form: Form) -> None:
+    """A data set that is there, as two files such as people have of their own."""
+    import pyarrow as pa
+    from pyarrow.csv import write_csv
+
+    ratings = tm.load_dataset(name, folder)
+    catalog = ratings.catalog
+    movies = {"movieId": ratings.item_ids.ids}
+    movies |= {column: catalog.table[column] for column in catalog.columns}
+    names = {"user": "userId", "item": "movieId", "time": "timestamp"}
+    table = ratings.to_arrow()
+    tables = {
+        "ratings": table.rename_columns([names.get(one, one) for one in table.column_names]),
+        "movies": pa.table(movies),
+    }
+    into.mkdir(parents=True, exist_ok=True)
+    if there := [stem for stem in tables if (into / f"{stem}.csv").exists()]:
+        raise typer.BadParameter(
+            f"{into / there[0]}.csv is there already: choose another folder", param_hint="--csv"
+        )
+    for stem, content in tables.items():
+        write_csv(content, into / f"{stem}.csv")
+    paths = {stem: str(into / f"{stem}.csv") for stem in tables}
+    if form is Form.JSON:
+        show_json({"name": name, **paths})
+        return
+    tell(f"{name} is in {paths['ratings']} and {paths['movies']}", "bold")
+    tell(f"next: tastemap fit {paths['ratings']} --items {paths['movies']} --out models/m1")
 
 
 def _list(form: Form) -> None:

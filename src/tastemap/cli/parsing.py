@@ -80,6 +80,12 @@ def make_space(name: ModelName, texts: list[str]) -> dict[str, Any] | None:
                     f"{text!r}: write {key}=1..100, or {key}=1..100:log where factors count",
                     param_hint="--space",
                 ) from None
+        elif "|" not in written:
+            raise typer.BadParameter(
+                f"{text!r} is one value, and varies nothing: write a range, {key}=1..100, or "
+                f"choices, {key}={written}|..., or fix it with --set {text}",
+                param_hint="--space",
+            )
         else:
             # Choices are settings: read, and refused, as those of --set.
             choices = [_setting(RECIPES[name.value], f"{key}={one}") for one in written.split("|")]

@@ -29,6 +29,10 @@ class _Verbs(TyperGroup):
     def invoke(self, ctx: Any) -> Any:
         try:
             return super().invoke(ctx)
+        except typer.BadParameter as error:
+            # Typer checks values by pydantic, whose messages begin so.
+            error.message = error.message.removeprefix("Value error, ")
+            raise
         except TastemapError as error:
             fail(str(error))
         except OSError as error:
@@ -95,18 +99,19 @@ app.add_typer(feedback.feedback, name="feedback")
 
 
 class _Remarks(logging.Handler):
-    """Shows the library's warnings; by way of `sys.stderr`, so that they go above a moving bar."""
+    """Shows what the library logs; by way of `sys.stderr`, so that it goes above a moving bar."""
 
     def emit(self, record: logging.LogRecord) -> None:
         sys.stderr.write(visible(record.getMessage()) + "\n")
 
 
-_REMARKS = _Remarks(logging.WARNING)
+_REMARKS = _Remarks()
 
 
 def main() -> None:
     """Run the program; a mistake of the user ends it with one line, a bug with a traceback."""
-    logging.getLogger("tastemap").addHandler(_REMARKS)
+    logging.getLogger("tastemap").addHandler(_REMARKS)  # gets warnings, and of the next all
+    logging.getLogger("tastemap.training.schedule").setLevel(logging.INFO)
     for stream in (sys.stdout, sys.stderr):
         # A terminal that cannot show a letter gets its number, not an exception.
         if hasattr(stream, "reconfigure"):

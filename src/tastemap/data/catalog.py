@@ -19,6 +19,9 @@ TITLE = "title"
 Wanted = Mapping[str, Any]
 """A filter on metadata: column -> a value, a list of values, or a (low, high) pair of numbers."""
 
+_SHOWN = 20
+"""Values of a column that are named where another was asked for."""
+
 
 class Catalog:
     """Metadata of the items (or of the users), one row a code.
@@ -135,7 +138,8 @@ class Catalog:
             Shape (n_items,). An item without a value fits nothing.
 
         Raises:
-            ConfigError: there is no such column, or its values are of another kind.
+            ConfigError: there is no such column, or its values are of another kind, or no item
+                has a text.
         """
         mask = np.ones(len(self), np.bool_)
         for name, value in wanted.items():
@@ -148,12 +152,27 @@ class Catalog:
             if pa.types.is_dictionary(column.type):
                 column = column.cast(column.type.value_type)
             try:
-                mask &= _fits(column, value)
+                fits = _fits(column, value)
+                if _is_text(column.type):
+                    self._check_parts(name, column, _listed(value))
+                mask &= fits
             except (pa.ArrowException, TypeError) as error:
                 raise ConfigError(
                     f"{name}={value!r} cannot be compared: the column holds {column.type}"
                 ) from error
         return mask
+
+    def _check_parts(self, name: str, column: pa.ChunkedArray, values: list[Any]) -> None:
+        """Refuse a text that no item has: more likely a slip than a wish for nothing."""
+        for value in values:
+            if _holds_a_part(column, [value]).any():
+                continue
+            texts = filter(None, pc.unique(column).to_pylist())
+            parts = sorted({part for text in texts for part in text.split("|")})
+            near = " or ".join(map(repr, nearest(str(value), parts)))
+            hint = f"did you mean {near}?" if near else f"there are {', '.join(parts[:_SHOWN])}"
+            hint += ", ..." if not near and len(parts) > _SHOWN else ""
+            raise ConfigError(f"no {self.ids.noun} has {name}={value!r}: {hint}")
 
     def wanted(self, texts: Iterable[str]) -> Wanted:
         """Filters as people write them: ``genres=Comedy``, ``year=1990..1999``, ``year=1990..``.

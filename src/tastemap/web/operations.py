@@ -10,7 +10,8 @@ import functools
 import re
 import time
 import typing
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from enum import StrEnum
 from functools import cached_property
@@ -79,7 +80,12 @@ class Operation:
         """Answer one request."""
         began = time.perf_counter()
         try:
-            response = await self.handler(Request(scope, receive))
+            request = Request(scope, receive)
+            if self.query is None and request.query_params:
+                raise msgspec.ValidationError(
+                    f"{self.path} takes no parameters, got {', '.join(request.query_params)}"
+                )
+            response = await self.handler(request)
         except Exception as error:
             response = problem_of(error, self.method)
         await response(scope, receive, send)
@@ -127,7 +133,8 @@ def query_of(request: Request, kind: type[Asked]) -> Asked:
             raise msgspec.ValidationError(f"{name} is given twice")
         else:
             given[name] = value
-    return msgspec.convert(given, kind, strict=False)
+    with _naming_fields(kind):
+        return msgspec.convert(given, kind, strict=False)
 
 
 @functools.cache
@@ -143,7 +150,30 @@ async def body_of(request: Request, kind: Any) -> Any:
     Raises:
         msgspec.DecodeError: it is no JSON, or not what is asked for.
     """
-    return _decoder(kind).decode(await request.body() or b"{}")
+    content = await request.body() or b"{}"
+    with _naming_fields(kind):
+        return _decoder(kind).decode(content)
+
+
+@contextmanager
+def _naming_fields(kind: Any) -> Iterator[None]:
+    """Say which fields there are, where one is given that there is not."""
+    try:
+        yield
+    except msgspec.ValidationError as error:
+        said = str(error)
+        there = _fields_of(kind)
+        if not there or not re.search(r"unknown field `[^`]*`( - at `\$\[[\d.]*\]`)?$", said):
+            raise
+        raise msgspec.ValidationError(f"{said}: the fields are {', '.join(there)}") from error
+
+
+@functools.cache
+def _fields_of(kind: Any) -> tuple[str, ...]:
+    """Fields of a structure, or of that in a list or a choice."""
+    if isinstance(kind, type) and issubclass(kind, msgspec.Struct):
+        return tuple(one.encode_name for one in msgspec.structs.fields(kind))
+    return next(filter(None, map(_fields_of, typing.get_args(kind))), ())
 
 
 @functools.cache

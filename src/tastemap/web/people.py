@@ -99,7 +99,10 @@ class People:
         """
         raw = _in_type(self._ratings.item_ids, given)
         if raw is None:
-            raise UnknownItemError(f"item ids are whole numbers here, not {given!r}")
+            raise UnknownItemError(
+                f"item ids are whole numbers here, not {given!r}: look for titles with "
+                "/items?search="
+            )
         return raw
 
     def item_code(self, given: Id) -> int:
