@@ -202,7 +202,7 @@ def _others(folder: Path) -> str:
     if near:
         return f": did you mean {folder.parent / near[0]}?"
     more = ", ..." if len(beside) > _SHOWN else ""
-    return f": there are {', '.join(map(str, beside[:_SHOWN]))}{more}"
+    return f"; beside it: {', '.join(map(str, beside[:_SHOWN]))}{more}"
 
 
 def _manifest_checksum(manifest: Mapping[str, Any]) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import threading
 import time
 
@@ -12,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from threadpoolctl import threadpool_info
 
-from tastemap.training.schedule import Workers, compile_message, even_blocks, row_blocks
+from tastemap.training.schedule import Workers, even_blocks, row_blocks
 
 
 @given(st.lists(st.integers(0, 2000), max_size=300), st.integers(2, 80), st.integers(1, 8))
@@ -68,16 +67,6 @@ def test_an_error_ends_the_work_and_waits_for_what_runs(error: type[BaseExceptio
     with Workers(2) as workers, pytest.raises(error, match="stop"):
         workers.each(work, [(n, n + 1) for n in range(100)])
     assert 1 <= len(ended) < 99
-
-
-def test_slow_starts_say_that_kernels_are_compiled(caplog: pytest.LogCaptureFixture) -> None:
-    caplog.set_level(logging.INFO, "tastemap")
-    with compile_message(after=30):
-        pass
-    assert not caplog.messages
-    with compile_message(after=0.01):
-        time.sleep(0.3)
-    assert "compiling the kernels" in caplog.text
 
 
 def test_linear_algebra_has_one_thread_inside_and_all_again_outside() -> None:

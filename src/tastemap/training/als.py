@@ -47,7 +47,7 @@ from tastemap.training.rows import (
     predict,
     solve,
 )
-from tastemap.training.schedule import Workers, compile_message
+from tastemap.training.schedule import Workers
 from tastemap.training.solver_settings import AlsSettings
 from tastemap.training.spectral import spectral_items
 
@@ -92,7 +92,7 @@ def fit_als(
         TrainingError: a row's equations are singular.
     """
     settings = settings or AlsSettings()
-    with Workers(settings.threads) as workers, compile_message():
+    with Workers(settings.threads) as workers:
         state = _State.begin(train, settings, seed, workers)
         return _sweeps(state, valid, held, on_epoch)
 

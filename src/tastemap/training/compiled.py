@@ -8,12 +8,15 @@ Numba's cache looks at the file of a kernel alone: after a change here, remove `
 
 from __future__ import annotations
 
+import logging
 from typing import Any
 
 import numba
 from llvmlite import ir
-from numba.core import cgutils, types
+from numba.core import cgutils, event, types
 from numba.extending import intrinsic
+
+_log = logging.getLogger(__name__)
 
 FAST = frozenset({"contract", "reassoc", "nsz", "arcp"})
 """Fast arithmetic, except that NaN and infinity keep their meaning: a failed pivot must show."""
@@ -37,6 +40,24 @@ def kernel(function=None, *, fastmath: Any = False, part: bool = False):
         return numba.njit(cache=True, **options)(function)
     except RuntimeError:  # no folder can be written: compile in every process
         return numba.njit(**options)(function)
+
+
+class _Announcement(event.Listener):
+    """Logs that kernels are being compiled, when the first of a process is; not when loaded."""
+
+    said = False
+
+    def on_start(self, event: Any) -> None:
+        ours = event.data["dispatcher"].py_func.__module__.startswith("tastemap.")
+        if ours and not self.said:
+            self.said = True
+            _log.info("compiling the kernels, once after installing: up to 10 seconds")
+
+    def on_end(self, event: Any) -> None:
+        """Nothing is said."""
+
+
+event.register("numba:compile", _Announcement())
 
 
 def _prefetch(_, matrix, row, column):

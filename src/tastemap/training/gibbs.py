@@ -48,7 +48,7 @@ from tastemap.training.rows import (
     solve,
     with_values,
 )
-from tastemap.training.schedule import Workers, compile_message
+from tastemap.training.schedule import Workers
 from tastemap.training.solver_settings import GibbsSettings
 
 Metadata = tuple[Features | None, Features | None]
@@ -90,7 +90,7 @@ def fit_gibbs(
         ConfigError: days are wanted of ratings without times.
     """
     settings = settings or GibbsSettings()
-    with Workers(settings.threads) as workers, compile_message():
+    with Workers(settings.threads) as workers:
         chain = _Chain.begin(train, settings, metadata, seed, workers)
         history = _sweeps(chain, valid, on_epoch)
         return chain.model(), history

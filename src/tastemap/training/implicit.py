@@ -34,7 +34,7 @@ from tastemap.randomness import stream
 from tastemap.training import kernels, kernels_passes
 from tastemap.training.history import Epoch, OnEpoch, TrainingHistory
 from tastemap.training.rows import Other, Prior, RowRatings, Solved, read_only
-from tastemap.training.schedule import Workers, compile_message, even_blocks, row_blocks
+from tastemap.training.schedule import Workers, even_blocks, row_blocks
 
 SPREAD = 0.1
 """Standard deviation of the length of a user's factors to begin with, about."""
@@ -87,7 +87,7 @@ def fit_implicit(
     """
     epochs: list[Epoch] = []
     k = settings.factors
-    with Workers(settings.threads) as workers, compile_message():
+    with Workers(settings.threads) as workers:
         users, items = _Side.both(taken, n_items, k)
         start = stream(seed, "implicit/users").standard_normal((len(users.x), k), np.float32)
         users.x[:, :k] = start * np.float32(SPREAD / np.sqrt(k))

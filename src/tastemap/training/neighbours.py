@@ -61,13 +61,13 @@ def nearest(
     require("threadpoolctl", "engine")
     # Imported here: reading a model folder must not load the compiler.
     from tastemap.training.kernels_products import multiply_rows
-    from tastemap.training.schedule import Workers, compile_message, even_blocks
+    from tastemap.training.schedule import Workers, even_blocks
 
     factors = [*_parts(left), *_parts(right)]
     n_items = right.shape[1]
     columns: list[Codes] = []
     kept: list[Values] = []
-    with Workers(threads) as workers, compile_message():
+    with Workers(threads) as workers:
         for part in blocks(n_items, max(1, _CELLS_AT_ONCE // n_items)):
             block = np.zeros((part.stop - part.start, n_items), np.float32)
 

@@ -6,12 +6,9 @@ is the same to the last bit on any number of threads.
 
 from __future__ import annotations
 
-import logging
 import os
-import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import FIRST_EXCEPTION, Future, ThreadPoolExecutor, wait
-from contextlib import contextmanager
 from itertools import pairwise
 from types import TracebackType
 from typing import Self
@@ -20,8 +17,6 @@ import numpy as np
 from threadpoolctl import threadpool_limits
 
 from tastemap.arrays import Int64s
-
-_log = logging.getLogger(__name__)
 
 Block = tuple[int, int]
 """First row and the row after the last."""
@@ -114,20 +109,3 @@ class Workers:
             for future in futures:
                 future.cancel()
             wait(futures)
-
-
-@contextmanager
-def compile_message(after: float = 1.5) -> Iterator[None]:
-    """Log that kernels are being compiled, if what is done inside takes that long.
-
-    Args:
-        after: seconds; loading compiled kernels takes less.
-    """
-    message = "compiling the kernels, once after installing: about 10 seconds"
-    timer = threading.Timer(after, _log.info, (message,))
-    timer.daemon = True
-    timer.start()
-    try:
-        yield
-    finally:
-        timer.cancel()
