@@ -135,29 +135,39 @@ class BayesianMF(Recipe):
     ) -> PosteriorModel:
         """The model with intervals as wide as ratings held out of other chains ask for."""
         from tastemap.training.gibbs import fit_gibbs
+        from tastemap.training.schedule import Workers
 
         if not self.calibration:
             return model
-        shorter = replace(
-            self._settings(), burn_in=self.burn_in // 2, sweeps=self.burn_in // 2 + self.draws
-        )
         wanted = math.ceil(SCORES / (self.calibration * len(train)))
+        numbers = range(min(wanted, int(1 / self.calibration)))
+        shorter = replace(
+            self._settings(),
+            burn_in=self.burn_in // 2,
+            sweeps=self.burn_in // 2 + self.draws,
+            # Chains of few ratings keep one core busy, so several go at a time.
+            threads=1 if len(numbers) > 1 else None,
+        )
         part = stream(seed, "bayesian/calibration").random(len(train)) // self.calibration
-        tested: list[Ratings] = []
-        plain: list[Values] = []
-        dated: list[Values] = []
-        for number in range(min(wanted, int(1 / self.calibration))):
-            held, others = train.take(part == number), train.take(part != number)
-            if not len(held) or not len(others):
-                continue
-            rest, _ = fit_gibbs(others, None, shorter, metadata=metadata, seed=seed)
-            tested.append(held)
-            plain.append(_scores(rest, held, None))
-            if model.days is not None:
-                dated.append(_scores(rest, held, held.times))
-        if tested:
-            model = replace(model, calibration=_calibration(train, tested, plain))
-        if tested and model.days is not None:
+        measured: dict[int, tuple[Ratings, Values, Values]] = {}
+
+        def measure(first: int, last: int) -> None:
+            for number in range(first, last):
+                held, others = train.take(part == number), train.take(part != number)
+                if len(held) and len(others):
+                    rest, _ = fit_gibbs(others, None, shorter, metadata=metadata, seed=seed)
+                    plain = _scores(rest, held, None)
+                    dated = plain if model.days is None else _scores(rest, held, held.times)
+                    measured[number] = held, plain, dated
+
+        with Workers() as workers:
+            workers.each(measure, [(number, number + 1) for number in numbers])
+        found = [measured[number] for number in numbers if number in measured]
+        if not found:
+            return model
+        tested, plain, dated = zip(*found, strict=True)
+        model = replace(model, calibration=_calibration(train, tested, plain))
+        if model.days is not None:
             days = replace(model.days, calibration=_calibration(train, tested, dated))
             model = replace(model, days=days)
         return model

@@ -49,6 +49,7 @@ from tastemap.training.rows import (
     with_values,
 )
 from tastemap.training.schedule import Workers
+from tastemap.training.side import CoefficientDraw
 from tastemap.training.solver_settings import GibbsSettings
 
 Metadata = tuple[Features | None, Features | None]
@@ -196,19 +197,31 @@ class _Chain:
     def draw_priors(self, number: int) -> None:
         """Draw what the rows of each side have in common, and their features' coefficients."""
         sides = (self.users, self.items)
-        begun = [side.begin_priors(number, self.seed, self.spread) for side in sides]
-        draws = [draw for draw in begun if draw is not None]
-        groups = [(draw, group) for draw in draws for group in range(len(draw.rest))]
+        each_side = [(0, 1), (1, 2)]
+        draws: list[CoefficientDraw | None] = [None, None]
+
+        def begin(first: int, last: int) -> None:
+            for at in range(first, last):
+                draws[at] = sides[at].begin_priors(number, self.seed, self.spread)
+
+        self.workers.each(begin, each_side)
+        groups = [
+            (draw, group) for draw in draws if draw is not None for group in range(len(draw.rest))
+        ]
 
         def work(first: int, last: int) -> None:
             for draw, group in groups[first:last]:
                 draw.work(group)
 
         self.workers.each(work, [(one, one + 1) for one in range(len(groups))])
-        for draw in draws:
-            draw.finish()
-        for side in sides:
-            side.finish_priors()
+
+        def finish(first: int, last: int) -> None:
+            for draw, side in zip(draws[first:last], sides[first:last], strict=True):
+                if draw is not None:
+                    draw.finish()
+                side.finish_priors()
+
+        self.workers.each(finish, each_side)
 
     @property
     def of_days(self) -> Factors:
