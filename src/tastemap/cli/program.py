@@ -111,7 +111,8 @@ _REMARKS = _Remarks()
 def main() -> None:
     """Run the program; a mistake of the user ends it with one line, a bug with a traceback."""
     logging.getLogger("tastemap").addHandler(_REMARKS)  # gets warnings, and of the next all
-    logging.getLogger("tastemap.training.compiled").setLevel(logging.INFO)
+    for name in ("compiled", "bayesian"):  # what else takes long
+        logging.getLogger(f"tastemap.training.{name}").setLevel(logging.INFO)
     for stream in (sys.stdout, sys.stderr):
         # A terminal that cannot show a letter gets its number, not an exception.
         if hasattr(stream, "reconfigure"):

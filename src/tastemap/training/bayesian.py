@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -22,6 +23,8 @@ from tastemap.randomness import stream
 from tastemap.training.history import OnEpoch, TrainingHistory
 from tastemap.training.recipe import Recipe
 from tastemap.training.solver_settings import GibbsSettings
+
+_log = logging.getLogger(__name__)
 
 SCORES = 100_000
 """Ratings that the width of intervals is measured on, at least, where there are so many. With
@@ -150,6 +153,8 @@ class BayesianMF(Recipe):
         )
         part = stream(seed, "bayesian/calibration").random(len(train)) // self.calibration
         measured: dict[int, tuple[Ratings, Values, Values]] = {}
+        chains = "a shorter chain" if len(numbers) == 1 else f"{len(numbers)} shorter chains"
+        _log.info("measuring how wide intervals must be, on ratings held out of %s", chains)
 
         def measure(first: int, last: int) -> None:
             for number in range(first, last):
