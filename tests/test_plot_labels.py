@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -16,6 +17,7 @@ from tests.report.made import history
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from tastemap.data.ratings import Ratings
     from tastemap.recommender import Recommender
 
 
@@ -110,4 +112,21 @@ def test_a_long_title_loses_what_is_in_parentheses_first_and_keeps_its_year() ->
     assert len(short("x" * 500)) == 40
     assert short("Alien (1979)") == "Alien (1979)"
     assert short("(a comment and nothing else but a comment)").startswith("(a comment")
+    assert short("xxi 12345678", 8) == "xxi…"
+    assert short("ab1234567890", 8) == "ab…"
     assert short("two\nlines\tand \x07") == "two lines and \ufffd"
+
+
+def test_cut_titles_never_name_another_film(movielens: Ratings) -> None:
+    assert short("Star Wars: Episode IV - A New Hope (1977)", 28) == "Star Wars: Episode… (1977)"
+    assert short("Star Wars: Episode IV - A New Hope (1977)", 32) == "Star Wars: Episode IV… (1977)"
+    assert short("Naked Gun 33 1/3: The Final Insult (1994)", 21) == "Naked Gun… (1994)"
+    for title in movielens.catalog.titles:
+        for longest in (26, 28, 32, 40):
+            cut = short(title, longest)
+            words = cut.replace("…", "").split()
+            assert len(cut) <= longest
+            assert (cut[-6:] == title[-6:]) or not title.endswith(")")
+            assert {re.sub(r"\W+$", "", one) for one in words} <= {
+                re.sub(r"\W+$", "", one) for one in title.split()
+            }, (title, cut)

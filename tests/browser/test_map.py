@@ -28,7 +28,7 @@ from tests.browser.drawn import (
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from playwright.sync_api import Browser, Page
+    from playwright.sync_api import Browser, Locator, Page
 
     Open = Callable[..., Page]
 
@@ -108,6 +108,32 @@ def test_hostile_text_stays_text(open_map: Open) -> None:
     page.wait_for_timeout(100)  # a dialog would fail the test when the page closes
 
 
+def assert_inside(boxes: list[list[float]], plot: Locator) -> None:
+    """No label is cut at the frame."""
+    room = plot.bounding_box()
+    assert room is not None
+    for left, top, right, bottom in boxes:
+        assert 0 <= left <= right <= room["width"], (left, right)
+        assert 0 <= top <= bottom <= room["height"], (top, bottom)
+
+
+@pytest.mark.parametrize("width", [390, 1100])
+def test_names_asked_for_stay_inside_wherever_the_view_is(open_map: Open, width: int) -> None:
+    page = open_map(
+        options="{highlight: [0, 1, 2, 3]}",
+        reduced_motion="reduce",
+        viewport={"width": width, "height": 760},
+    )
+    plot = page.locator(".tm-plot")
+    shown = 0
+    for key in ("0", "+", "ArrowRight", "+", "ArrowUp", "ArrowUp", "+", "ArrowLeft", "ArrowDown"):
+        plot.press(key)
+        labels = state(page)["labels"]
+        shown += sum(label["index"] < 4 for label in labels)
+        assert_inside([label["box"] for label in labels], plot)
+    assert shown > 0
+
+
 def test_labels_never_overlap_and_do_not_flicker(open_map: Open) -> None:
     page = open_map(reduced_motion="reduce")
     plot = page.locator(".tm-plot")
@@ -116,6 +142,7 @@ def test_labels_never_overlap_and_do_not_flicker(open_map: Open) -> None:
         labels = state(page)["labels"]
         boxes = [label["box"] for label in labels]
         assert len(boxes) > 3
+        assert_inside(boxes, plot)
         for i, a in enumerate(boxes):
             for b in boxes[:i]:
                 apart = a[0] >= b[2] or a[2] <= b[0] or a[1] >= b[3] or a[3] <= b[1]

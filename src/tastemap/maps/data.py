@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -50,7 +51,7 @@ def map_data(components: Components, noun: str = "items") -> dict[str, Any]:
     return {
         "items": noun,
         "title": list(points.titles),
-        "label": [short(title, 32) for title in points.titles],
+        "label": _shortened(points.titles),
         "count": points.counts.tolist(),
         "coords": {
             str(number): _rounded(components.coordinates[number - 1, codes], 3)
@@ -110,6 +111,12 @@ def describing(catalog: Catalog) -> list[Describing]:
             n_categories = len(parts) if len(parts) <= _MOST_CATEGORIES else 0
             found.append(Describing(name, values, is_number=False, n_categories=n_categories))
     return found
+
+
+def _shortened(titles: Sequence[str]) -> dict[str, str]:
+    """What to draw in the place of titles that are too long, by their number."""
+    shown = {str(number): short(title, 32) for number, title in enumerate(titles)}
+    return {number: text for number, text in shown.items() if text != titles[int(number)]}
 
 
 def _number(label: str, values: AnyArray, digits: int) -> dict[str, Any]:

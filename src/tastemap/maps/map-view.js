@@ -318,7 +318,7 @@ export class Labels {
     return [x - w / 2, y + r + 2, x + w / 2, y + r + 2 + h];
   }
   restart(positions, frame, radius) {
-    Object.assign(this, { positions, radius, sx: frame.sx, sy: frame.sy, width0: frame.width, placed: [], done: -1, work: null });
+    Object.assign(this, { positions, radius, sx: frame.sx, sy: frame.sy, half: [frame.width / 2 + PAD_X, frame.height / 2 + PAD_Y], placed: [], done: -1, work: null });
     this.level.fill(-1);
     // About one label per 6,000 square pixels, at any zoom: enough to read, few enough to see the points.
     this.budget = (frame.width * frame.height) / 6000;
@@ -350,7 +350,7 @@ export class Labels {
       steps--;
       for (let side = 0; side < 4; side++) {
         const box = this.extent(work, i, side);
-        const outside = work.level === 0 && Math.max(-box[0], box[2]) > this.width0 / 2 - 2;
+        const outside = work.level === 0 && [0, 1].some((axis) => Math.max(-box[axis], box[axis + 2]) > this.half[axis]);
         if (outside || this.taken(work, box)) continue;
         this.occupy(work, box);
         this.side[i] = side;

@@ -5,7 +5,7 @@
  *
  * data     { title[], count[], coords: {name: number[]}, axis_labels: {name: text},
  *            colour: {name: {kind: "number" | "category", values[], label}}, fields: {name: []},
- *            label[] (shorter titles to draw), id[], x, y (axes to start with),
+ *            label: {index: shorter title to draw}, id[], x, y (axes to start with),
  *            items: what they are, such as "films" (a number is ignored) }; null is "not known"
  * options  { onOpen(index), href(index): address the card of a chosen item links to,
  *            highlight: [index], colour: name, aspect: "fill" | "equal",
@@ -26,7 +26,7 @@ let maps = 0; // several maps on one page need distinct ids
 
 function check(data) {
   const n = data.title.length;
-  const columns = { id: data.id, count: data.count, label: data.label, ...data.coords };
+  const columns = { id: data.id, count: data.count, ...data.coords };
   for (const [name, column] of Object.entries(data.colour || {})) columns[`colour ${name}`] = column.values;
   for (const [name, values] of Object.entries({ ...columns, ...data.fields })) {
     if (values && values.length !== n) throw new Error(`map data: ${name} has ${values.length} values for ${n} titles`);
@@ -41,11 +41,6 @@ function check(data) {
 function known(columns, name, what) {
   if (!Object.hasOwn(columns, name)) throw new RangeError(`no ${what} ${name} on the map`);
   return String(name);
-}
-
-function shorten(text) {
-  const letters = Array.from(String(text).replace(/\s+/g, " ").trim());
-  return letters.length > 32 ? `${letters.slice(0, 30).join("").trimEnd()}\u2026` : letters.join("");
 }
 
 export function createMap(container, data, options = {}) {
@@ -306,10 +301,8 @@ export function createMap(container, data, options = {}) {
       if (i === pinned && hovered < 0) continue; // its card is open and says the title
       const [x, y] = pointAt(i);
       pen.font = labels.fonts[0];
-      const [width, gap] = [pen.measureText(labels.texts[i]).width, sizeOf(i) + 9];
-      const start = x + gap + width > frame.width ? x - gap - width : x + gap;
-      const box = [start, y - 9, start + width, y + 9];
-      if (clash(box)) continue;
+      const box = beside(x, y, sizeOf(i) + 9, pen.measureText(labels.texts[i]).width);
+      if (!isInside([x, y, x, y]) || clash(box)) continue;
       drawn.push({ index: i, box });
       write(i, box, 1, true);
     }
@@ -318,7 +311,7 @@ export function createMap(container, data, options = {}) {
       if (!fresh || labels.level[i] > level || asked.includes(i) || !isLit(i)) continue;
       const [x, y] = pointAt(i);
       const box = labels.box(i, x, y, sizeOf(i));
-      if (box[2] < 0 || box[0] > frame.width || box[3] < 0 || box[1] > frame.height || (asked.length && clash(box))) continue;
+      if (!isInside(box) || (asked.length && clash(box))) continue;
       drawn.push({ index: i, box });
       circle(x, y, sizeOf(i), theme.label, 1); // tells which of many points the name belongs to
       write(i, box, fresh * (labels.level[i] ? Math.min(1, 0.15 + (level - labels.level[i]) * 3) : 1), false);
@@ -350,6 +343,16 @@ export function createMap(container, data, options = {}) {
     }
   }
 
+  const isInside = ([left, top, right, bottom]) => left >= 0 && top >= 0 && right <= frame.width && bottom <= frame.height;
+
+  /** The rectangle of a name asked for, beside its point: where there is room, and never cut by the frame. */
+  function beside(x, y, gap, width) {
+    const left = x + gap + width > frame.width - 2 ? x - gap - width : x + gap;
+    const start = Math.max(2, Math.min(left, frame.width - width - 2));
+    const middle = Math.max(10, Math.min(y, frame.height - 10));
+    return [start, middle - 9, start + width, middle + 9];
+  }
+
   function drawMark(pen, [x, y]) {
     pen.beginPath();
     pen.arc(x, y, 9, 0, 7);
@@ -360,10 +363,10 @@ export function createMap(container, data, options = {}) {
     pen.stroke();
     pen.font = labels.fonts[0];
     pen.lineWidth = 4.5;
-    const start = x + 15 + pen.measureText(mark.label).width > frame.width ? x - 15 - pen.measureText(mark.label).width : x + 15;
-    pen.strokeText(mark.label, start, y);
+    const [start, top, , bottom] = beside(x, y, 15, pen.measureText(mark.label).width);
+    pen.strokeText(mark.label, start, (top + bottom) / 2);
     pen.fillStyle = theme.accent;
-    pen.fillText(mark.label, start, y);
+    pen.fillText(mark.label, start, (top + bottom) / 2);
   }
 
   /* ---- colours, legend ---- */
@@ -384,7 +387,7 @@ export function createMap(container, data, options = {}) {
     theme = { font: css.fontFamily, faded: scheme === "dark" ? [96, 96, 102] : [168, 168, 164], rim: scheme === "dark" ? 1 : 0.82 };
     for (const name of ["back", "ink", "label", "muted", "line", "axis", "accent"]) theme[name] = variable(name);
     if (labels?.family !== theme.font) {
-      labels = new Labels((data.label || titles).map(shorten), byCount, theme.font);
+      labels = new Labels(titles.map((title, i) => data.label?.[i] ?? title), byCount, theme.font);
       relabel();
     }
     painted = colourise(colours[colour], n, scheme);
@@ -541,7 +544,7 @@ export function createMap(container, data, options = {}) {
     emit("colour", colour);
   }
   function setMark(next) {
-    mark = next && { label: shorten(next.label), at: next.at, from: mark?.at || {}, start: performance.now() };
+    mark = next && { label: String(next.label), at: next.at, from: mark?.at || {}, start: performance.now() };
     ask();
   }
   listen(pickX, "change", () => setAxes(pickX.value, axes.y));

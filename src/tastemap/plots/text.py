@@ -10,14 +10,18 @@ from tastemap.errors import require
 FAMILY = "DejaVu Sans"
 """Comes with matplotlib, so that pictures are the same everywhere."""
 
-_YEAR = re.compile(r"\s*\(\d{4}\)$")
+_YEAR = re.compile(r"\s*\(\d{4}(?:[-–](?:\d{4})?)?\)$")
 _ASIDE = re.compile(r"\s*\([^()]*\)")
+_BETWEEN_WORDS = re.compile(r"(?<!\d)\s|\s(?!\d)")
+"""Where a title may be cut: not within ``33 1/3``."""
 
 
 def short(title: object, longest: int = 40) -> str:
     """A title on one line, printable, at most ``longest`` characters.
 
-    A title that is too long loses what it has in parentheses, then its end; the year stays.
+    A title that is too long loses what it has in parentheses, then its last words; the year stays.
+    Words stay whole, so that episode IV does not become episode I; but the first one, if it has
+    no room, is cut, though not within a number.
     """
     text = "".join(c if c.isprintable() else "\ufffd" for c in " ".join(str(title).split()))
     if len(text) <= longest:
@@ -25,8 +29,12 @@ def short(title: object, longest: int = 40) -> str:
     year = found.group() if (found := _YEAR.search(text)) else ""
     head = text.removesuffix(year)
     head = _ASIDE.sub("", head) or head
-    if len(head) + len(year) > longest:
-        head = head[: longest - len(year) - 1].rstrip(" ,.:;-") + "…"
+    room = longest - len(year)
+    if len(head) > room:
+        room -= 1  # for the ellipsis
+        ends = [one.start() for one in _BETWEEN_WORDS.finditer(head) if one.start() <= room]
+        cut = head[: ends[-1]] if ends else re.sub(r"(?<=\D)\d+$", "", head[:room])
+        head = cut.rstrip(" ,.:;-(") + "…"
     return head + year
 
 

@@ -250,7 +250,6 @@ def map_json(found: Components, written: Callable[[Any], Any] | None = None, **m
         more: what to say besides.
     """
     data = {**more, **map_data(found)}
-    del data["label"]  # the map shortens titles by itself
     ids = found.ratings.item_ids.raws(found.map(0, 1).codes)
     data["id"] = ids if written is None else [written(one) for one in ids]
     text = json.dumps(data, ensure_ascii=False, separators=(",", ":"), allow_nan=False, default=str)

@@ -69,11 +69,52 @@ def test_a_scatter_marks_places_where_they_are_and_at_its_edge() -> None:
         if one.get("class") == "mark-here"
     }
     assert found["middle"] == (480, 280)
-    assert found[SCRIPT] == (951, 551)
+    assert found[SCRIPT] == (946, 546)
     dots = sum(one.get("d", "").count("h0") for one in svg if one.get("class") == "p")
     assert dots == 400
     names = [one for one in svg if str(one.get("class")).startswith("names")]
     assert [0 < len(one) <= most for one, most in zip(names, (26, 11), strict=True)] == [True] * 2
+
+
+def test_names_give_way_to_a_mark_and_its_name() -> None:
+    random = np.random.default_rng(0)
+    xy, titles = random.normal(size=(400, 2)), [f"film number {n}" for n in range(400)]
+    picture = Scatter.of(xy, random.integers(1, 900, 400), titles)
+
+    def named(marks: dict[str, tuple[float, float]]) -> dict[str, list[ElementTree.Element]]:
+        svg = drawn(picture.draw("map", marks))[0]
+        return {str(one.get("class")): list(one) for one in svg if one.tag == "g"}
+
+    everything = named({})
+    for row in range(60):
+        name, (x, y) = titles[row], xy[row].tolist()
+        shown = named({name: (x, y)})
+        at = next(one for one in picture.draw("", {name: (x, y)}).split("<g ") if "mark-" in one)
+        left, top = map(float, re.findall(r"translate\(([\d.]+) ([\d.]+)", at)[0])
+        anchor = shown["mark-here"][1].get("text-anchor")
+        for kind, size, radius, own in (("many", 11.5, 8, 16), ("few", 23.0, 13, 27)):
+            names = [one for one in shown[f"names {kind}"] if one.text is not None]
+            assert name not in {one.text for one in names}
+            assert 0 < len(names) <= len(everything[f"names {kind}"])
+            reach = 18 + 0.5 * own * len(name)
+            ends = (-radius, reach) if anchor == "start" else (-reach, radius)
+            for one in names:
+                middle, half = float(one.get("x", "")), 0.25 * size * len(str(one.text))
+                beside = middle - half >= left + ends[1] or middle + half <= left + ends[0]
+                above = abs(float(one.get("y", "")) - size / 3 - top) >= radius / 2 + size / 2
+                assert beside or above, (name, one.text)
+
+
+@pytest.mark.parametrize("at", [(-9, -9), (9, 9), (0, 9), (-9, 0), (0.2, 0), (0, 0)])
+def test_the_name_of_a_mark_is_never_cut_by_the_frame(at: tuple[float, float]) -> None:
+    picture = Scatter.of(np.array([[-1, -1], [1, 1]]), np.array([3, 4]), ["one", "two"])
+    mark = drawn(picture.draw("map", {"W" * 60: at}))[0][-1]
+    x, y = map(float, re.findall(r"[\d.]+", mark.get("transform", "")))
+    text = mark[1]
+    assert len(str(text.text)) <= 28
+    wide = 18 + 0.58 * 27 * len(str(text.text))
+    assert x + wide < 960 if text.get("text-anchor") == "start" else x - wide > 0
+    assert 18 <= y + float(text.get("y", "")) <= 560 - 18
 
 
 def test_a_scatter_of_one_item_has_room() -> None:

@@ -20,6 +20,14 @@ _LETTER = 0.53
 """Mean width of a letter, in sizes of the font; a label that is a little narrower does no harm."""
 _NAMED = {"many": (26, 11.5), "few": (11, 23.0)}
 """Names on a picture, and their size in its pixels: small pictures show few, written large."""
+_MARKED = {"many": (8.0, 16.0), "few": (13.0, 27.0)}
+"""Radius of a mark and size of its name, beside names of each kind: as the style sheet has them."""
+_GAP = 18.0
+"""Between a mark and its name, in pixels."""
+_BOLD = 0.58
+"""Mean width of a letter of a mark's name, in sizes of the font."""
+_LONGEST_NAME = 28
+"""Letters of a name: one of a mark, written large, has room on the left or on the right."""
 
 
 def _svg(text: str) -> Markup:
@@ -34,13 +42,13 @@ class Scatter:
     Attributes:
         low, high: what the edges of the picture are at, shape (2,).
         points: SVG of the points.
-        names: SVG of the names.
+        names: those for large pictures and those for small ones.
     """
 
     low: Float64s
     high: Float64s
     points: Markup
-    names: Markup
+    names: tuple[_Names, ...]
 
     @classmethod
     def of(cls, xy: Float64s, counts: Int64s, titles: Sequence[str]) -> Scatter:
@@ -61,13 +69,13 @@ class Scatter:
             for one, radius in enumerate(_SIZES)
             if np.any(size == one)
         ]
-        names = [
-            _names(at[:most], titles[:most], kind, size) for kind, (most, size) in _NAMED.items()
-        ]
-        return cls(low, high, _svg("".join(paths)), _svg("".join(names)))
+        names = tuple(
+            _Names.of(at[:most], titles[:most], kind) for kind, (most, _) in _NAMED.items()
+        )
+        return cls(low, high, _svg("".join(paths)), names)
 
     def draw(self, description: str, marks: Mapping[str, tuple[float, float]]) -> Markup:
-        """The picture, with marked places by their names.
+        """The picture, with marked places by their names, to which other names give way.
 
         Args:
             description: what it shows, for those who do not see it.
@@ -75,18 +83,100 @@ class Scatter:
         """
         zero = _pixels(np.zeros((1, 2)), self.low, self.high)[0]
         axes = f'<path class="axis" d="M0 {zero[1]:.1f}H{_WIDTH:g}M{zero[0]:.1f} 0V{_HEIGHT:g}"/>'
-        drawn = [_mark(name, self._inside(place)) for name, place in marks.items()]
+        placed = [
+            _Mark(short(name, _LONGEST_NAME), *self._inside(at)) for name, at in marks.items()
+        ]
+        names = [one.beside(placed) for one in self.names]
         faded = " marked" if marks else ""
         return _svg(
             f'<div class="frame"><svg class="scatter{faded}" viewBox="0 0 {_WIDTH:g} {_HEIGHT:g}" '
-            f'role="img" aria-label="{escape(description)}">{axes}{self.points}{self.names}'
-            f"{''.join(drawn)}</svg></div>"
+            f'role="img" aria-label="{escape(description)}">{axes}{self.points}'
+            f"{''.join(names)}{''.join(one.svg() for one in placed)}</svg></div>"
         )
 
-    def _inside(self, place: tuple[float, float]) -> Float64s:
-        at = _pixels(np.array([place], np.float64), self.low, self.high)[0]
-        inside: Float64s = np.clip(at, 9, (_WIDTH - 9, _HEIGHT - 9))
-        return inside
+    def _inside(self, place: tuple[float, float]) -> tuple[float, float]:
+        x, y = _pixels(np.array([place], np.float64), self.low, self.high)[0].tolist()
+        return min(max(x, _EDGE), _WIDTH - _EDGE), min(max(y, _EDGE), _HEIGHT - _EDGE)
+
+
+@dataclass(frozen=True)
+class _Mark:
+    """A marked place and its name, in pixels."""
+
+    name: str
+    x: float
+    y: float
+
+    def boxes(self, kind: str) -> Float64s:
+        """Left, top, right and bottom of the dot and of the name, shape (2, 4)."""
+        radius, size = _MARKED[kind]
+        near, far = _GAP, _GAP + _BOLD * size * len(self.name)
+        left, right = (near, far) if self._is_right else (-far, -near)
+        half, off = 0.65 * size, self._off
+        dot = (-radius, -radius, radius, radius)
+        boxes: Float64s = np.array([dot, (left, off - half, right, off + half)])
+        return boxes + np.array([self.x, self.y, self.x, self.y])
+
+    def svg(self) -> str:
+        """The dot and the name."""
+        at, anchor = (_GAP, "start") if self._is_right else (-_GAP, "end")
+        return (
+            f'<g class="mark-here" transform="translate({self.x:.1f} {self.y:.1f})">'
+            f'<circle r="8"/><text x="{at:g}" y="{self._off:.0f}" dy=".34em" '
+            f'text-anchor="{anchor}">{escape(self.name)}</text></g>'
+        )
+
+    @property
+    def _is_right(self) -> bool:
+        """Whether the name has room on the right, as large as it may be written."""
+        return self.x + _GAP + _BOLD * _MARKED["few"][1] * len(self.name) < _WIDTH
+
+    @property
+    def _off(self) -> float:
+        """How far below the dot the name stands, so that the frame does not cut it."""
+        return min(max(self.y, 19.0), _HEIGHT - 19.0) - self.y
+
+
+@dataclass(frozen=True, eq=False)
+class _Names:
+    """Names that have room on a picture.
+
+    Attributes:
+        kind: ``"many"``, for large pictures, or ``"few"``.
+        texts: the names.
+        boxes: left, top, right and bottom of each in pixels, shape (n, 4).
+    """
+
+    kind: str
+    texts: Sequence[str]
+    boxes: Float64s
+
+    @classmethod
+    def of(cls, at: Float64s, titles: Sequence[str], kind: str) -> _Names:
+        """Place names beside their points."""
+        size = _NAMED[kind][1]
+        texts = [short(title, _LONGEST_NAME) for title in titles]
+        sizes = np.array([[_LETTER * size * len(text), 1.3 * size] for text in texts])
+        centres, shown = labels.place(sizes, at, np.array([0, 0, _WIDTH, _HEIGHT]), 4.0)
+        boxes = np.hstack([centres - sizes / 2, centres + sizes / 2])[shown]
+        return cls(kind, [texts[row] for row in np.flatnonzero(shown)], boxes)
+
+    def beside(self, marks: Sequence[_Mark]) -> str:
+        """SVG of the names that are not under a mark or its name, nor say the same."""
+        size = _NAMED[self.kind][1]
+        taken = np.array([box for one in marks for box in one.boxes(self.kind)]).reshape(-1, 1, 4)
+        under = (self.boxes[:, :2] < taken[..., 2:]) & (self.boxes[:, 2:] > taken[..., :2])
+        free = ~under.all(axis=2).any(axis=0)
+        said = {one.name for one in marks}
+        lines = [
+            f'<text x="{(left + right) / 2:.0f}" y="{(top + bottom) / 2 + size / 3:.0f}">'
+            f"{escape(text)}</text>"
+            for text, (left, top, right, bottom), shown in zip(
+                self.texts, self.boxes.tolist(), free, strict=True
+            )
+            if shown and text not in said
+        ]
+        return f'<g class="names {self.kind}" font-size="{size:g}">{"".join(lines)}</g>'
 
 
 def _pixels(xy: AnyArray, low: Float64s, high: Float64s) -> Float64s:
@@ -99,29 +189,6 @@ def _pixels(xy: AnyArray, low: Float64s, high: Float64s) -> Float64s:
 def _dots(at: Float64s) -> str:
     """Lines of no length: a round end makes each a dot, ten times shorter than a circle."""
     return "".join(f"M{x:.0f} {y:.0f}h0" for x, y in at)
-
-
-def _names(at: Float64s, titles: Sequence[str], kind: str, size: float) -> Markup:
-    texts = [short(title, 28) for title in titles]
-    sizes = np.array([[_LETTER * size * len(text), 1.3 * size] for text in texts])
-    frame = np.array([0, 0, _WIDTH, _HEIGHT])
-    centres, shown = labels.place(sizes, at, frame, 4.0)
-    lines = [
-        f'<text x="{x:.0f}" y="{y + size / 3:.0f}">{escape(text)}</text>'
-        for text, (x, y), visible in zip(texts, centres, shown, strict=True)
-        if visible
-    ]
-    return _svg(f'<g class="names {kind}" font-size="{size:g}">{"".join(lines)}</g>')
-
-
-def _mark(name: str, at: Float64s) -> str:
-    x, y = at
-    right = x < _WIDTH * 0.7
-    return (
-        f'<g class="mark-here" transform="translate({x:.1f} {y:.1f})"><circle r="8"/>'
-        f'<text x="{14 if right else -14}" y="5" text-anchor="{"start" if right else "end"}">'
-        f"{escape(short(name, 40))}</text></g>"
-    )
 
 
 @dataclass(frozen=True)

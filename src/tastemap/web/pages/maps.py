@@ -7,6 +7,7 @@ from typing import Any
 from starlette.responses import Response
 
 from tastemap.arrays import Float64s
+from tastemap.plots.text import short
 from tastemap.web.pages.people import known, on_axes, place_of
 from tastemap.web.pages.site import capital
 from tastemap.web.pages.visit import Visit, not_found, page
@@ -48,7 +49,10 @@ def map_data(visit: Visit) -> Response:
 
 def mark(name: str, place: Float64s) -> dict[str, Any]:
     """Somebody's place as ``setMark`` of ``map.js`` takes it."""
-    return {"label": name, "at": {str(n): round(at, 3) for n, at in enumerate(place.tolist(), 1)}}
+    return {
+        "label": short(name, 32),
+        "at": {str(n): round(at, 3) for n, at in enumerate(place.tolist(), 1)},
+    }
 
 
 def _missing(visit: Visit) -> str:
