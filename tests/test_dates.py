@@ -56,7 +56,9 @@ def test_on_another_day_users_are_as_usual_and_the_result_says_so(dated: Recomme
 
 
 def test_a_date_needs_days_and_must_be_one(dated: Recommender, biased: Recommender) -> None:
-    with pytest.raises(NotFittedFor, match=r"biased model are the same .* BayesianMF\(days=True\)"):
+    with pytest.raises(
+        NotFittedFor, match=r"BiasedMF model are the same .* BayesianMF\(days=True\)"
+    ):
         biased.predict(1, 1, at="2004-05-01")
     with pytest.raises(ConfigError, match="'today' is no date"):
         dated.predict(1, 1, at="today")

@@ -50,8 +50,8 @@ def predict(
     if at is not None:
         if _dated(to) is None:
             raise NotFittedFor(
-                f"users of this {to.recipe.name} model are the same on all days: leave out the "
-                "date, or fit BayesianMF(days=True) on ratings with times"
+                f"users of this {type(to.recipe).__name__} model are the same on all days: leave "
+                "out the date, or fit BayesianMF(days=True) on ratings with times"
             )
         moment = seconds_of(at)
         times = np.full(len(users), moment)

@@ -146,14 +146,14 @@ def taken_from(fitted: Recommender, crosstab: Crosstab, factors: int) -> SmallMo
             user_bias + model.user_bias[users],
             item_bias + model.item_bias[items],
         )
-    name = f"{fitted.recipe.name} model ({p.shape[1]} factors) fitted on {train.name}"
+    name = f"{fitted.recipe.called} model ({p.shape[1]} factors) fitted on {train.name}"
     own = SmallModel(
         mean=model.mean,
         user_bias=user_bias,
         item_bias=item_bias,
         user_factors=p,
         item_factors=q,
-        source=f"The numbers are those of a {name}, and so are the predictions, before they are "
+        source=f"The numbers are those of {name}, and so are the predictions, before they are "
         "clipped to the scale.",
     )
     if p.shape[1] <= factors:
@@ -171,7 +171,7 @@ def taken_from(fitted: Recommender, crosstab: Crosstab, factors: int) -> SmallMo
     )
     apart = float(np.max(np.abs(shown.predictions() - own.predictions())))
     source = (
-        f"The numbers come from a {name}. Its factors are too many to read, so the {len(root)} "
+        f"The numbers come from {name}. Its factors are too many to read, so the {len(root)} "
         "shown are those that come nearest to it for these users and items (a truncated singular "
         "value decomposition of their dot products; what they have in common is in the biases). "
         f"Predictions differ from the model's by at most {apart:.3f}."

@@ -3,6 +3,11 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+_LEAST_SPAN = 0.05
+"""Share of the error that pictures of errors span at the least."""
 
 
 def count(value: float) -> str:
@@ -34,3 +39,31 @@ def seconds(value: float) -> str:
         return f"{value:.2g} s"
     minutes, rest = divmod(round(value), 60)
     return f"{minutes} min {rest} s" if minutes else f"{rest} s"
+
+
+def counted(number: int, noun: str) -> str:
+    """``1 epoch``, ``240 sweeps``."""
+    return f"{count(number)} {noun}" if number == 1 else f"{count(number)} {noun}s"
+
+
+def setting(value: Any) -> str:
+    """A hyper-parameter as people write it, not as Python does."""
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if value is None:
+        return "none"
+    if isinstance(value, Mapping):
+        return ", ".join(f"{name} {setting(one)}" for name, one in value.items()) or "none"
+    if isinstance(value, list | tuple):
+        return ", ".join(map(setting, value)) or "none"
+    return f"{value:g}" if isinstance(value, float) else str(value)
+
+
+def span_of_errors(errors: Sequence[float]) -> float:
+    """What a picture of errors spans: enough that models which hardly differ stand together.
+
+    Args:
+        errors: at least one.
+    """
+    most = max(errors)
+    return max(most - min(errors), _LEAST_SPAN * most) or 1.0

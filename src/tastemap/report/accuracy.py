@@ -31,9 +31,6 @@ if TYPE_CHECKING:
     from tastemap.evaluation.coverage import Coverage
     from tastemap.recommender import Recommender
 
-_LEAST_SPAN = 0.05
-"""Share of the error that dots of errors span at the least."""
-
 
 def unseen(ratings: Ratings, models: Iterable[Recommender]) -> Ratings:
     """The ratings of pairs of user and item that none of the models was trained on."""
@@ -214,7 +211,7 @@ class _Dots:
         return cls(
             base=base,
             low=min(errors),
-            span=max(max(errors) - min(errors), _LEAST_SPAN * errors[-1]),
+            span=numbers.span_of_errors(errors),
             differences={
                 one.model: one
                 for one in each

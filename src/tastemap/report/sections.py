@@ -174,20 +174,9 @@ def _settings(models: Mapping[str, Recommender]) -> list[tuple[str, list[str]]]:
     """Each hyper-parameter with its value in every model, a dash where a model has none such."""
     recipes = [dataclasses.asdict(model.recipe) for model in models.values()]
     keys = dict.fromkeys(key for recipe in recipes for key in recipe)
-    rows = [(key, [_setting(one[key]) if key in one else "–" for one in recipes]) for key in keys]
+    rows = [
+        (key, [numbers.setting(one[key]) if key in one else "–" for one in recipes]) for key in keys
+    ]
     rows.append(("seed", [str(model.seed) for model in models.values()]))
     rows.append(("trained in", [numbers.seconds(model.seconds) for model in models.values()]))
     return rows
-
-
-def _setting(value: Any) -> str:
-    """A hyper-parameter as people write it, not as Python does."""
-    if isinstance(value, bool):
-        return "yes" if value else "no"
-    if value is None:
-        return "none"
-    if isinstance(value, Mapping):
-        return ", ".join(f"{name} {_setting(one)}" for name, one in value.items()) or "none"
-    if isinstance(value, list | tuple):
-        return ", ".join(map(_setting, value)) or "none"
-    return f"{value:g}" if isinstance(value, float) else str(value)

@@ -12,7 +12,7 @@ from fastapi import FastAPI
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
-from starlette.routing import Match, Route
+from starlette.routing import Match
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from tastemap.web import pages
@@ -24,6 +24,7 @@ from tastemap.web.routes import admin, health, items, people, ratings, reading
 from tastemap.web.security import sign_in
 from tastemap.web.security.auth import Authenticator
 from tastemap.web.security.guard import Guard
+from tastemap.web.security.logs import NamedRoute
 from tastemap.web.settings import Settings
 from tastemap.web.shelf import Shelf
 
@@ -107,7 +108,7 @@ def create_app(settings: Settings, store: FeedbackStore | None = None) -> FastAP
     )
     app.state.settings, app.state.store = settings, store
     app.router.routes.extend(operation.route() for operation in OPERATIONS)
-    app.router.routes.append(Route("/openapi.json", openapi))
+    app.router.routes.append(NamedRoute("/openapi.json", openapi))
     pages.mount(app)
     app.router.routes.extend(sign_in.routes(auth))
     return app

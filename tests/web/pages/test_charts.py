@@ -44,6 +44,18 @@ def test_an_axis_holds_all_values_and_zero() -> None:
     assert axis.low < axis.high
 
 
+def test_errors_that_hardly_differ_lie_close_together() -> None:
+    def places(errors: list[float]) -> list[float]:
+        axis = Axis.of_errors(errors, 160)
+        pictures = [drawn(axis.dot(one, errors[-1])) for one in errors]
+        assert len({one[0].get("d") for one in pictures}) == 1  # all have the same upright
+        return [float(one[1].get("cx", "")) for one in pictures]
+
+    assert places([0.5, 1.0]) == [5, 155]
+    assert places([0.999, 1.0]) == pytest.approx([5, 8], abs=0.1)
+    assert places([0.0, 0.0]) == [5, 5]
+
+
 def test_bars_and_columns_are_as_long_as_their_shares() -> None:
     lengths = [float(drawn(bar(share, 100))[1].get("width", "")) for share in (-1, 0, 0.25, 2)]
     assert lengths == [0, 0, 25, 100]
@@ -120,6 +132,20 @@ def test_the_name_of_a_mark_is_never_cut_by_the_frame(at: tuple[float, float]) -
 def test_a_scatter_of_one_item_has_room() -> None:
     picture = Scatter.of(np.zeros((1, 2)), np.array([3]), ["one"])
     assert "480 280" in picture.draw("one", {"one": (0.0, 0.0)}).replace(".0", "")
+
+
+def test_a_chain_has_an_upright_at_the_end_of_its_burn_in() -> None:
+    sweeps = tuple(
+        Epoch(number=k, of=5, learning_rate=1, training_loss=k, validation_mse=None, seconds=0.1)
+        for k in range(1, 6)
+    )
+    svg = learning_curve(TrainingHistory(epochs=sweeps, unit="sweep", burn_in=2))
+    upright = next(one for one in drawn(svg) if one.get("class") == "burn-in")
+    left, right = 46, 626  # sweeps 1 and 5
+    assert upright.get("d", "").startswith(f"M{left + 1.5 / 4 * (right - left):.1f} ")
+    assert "over 5 sweeps" in svg
+    assert ">sweep<" in svg
+    assert "epoch" not in svg
 
 
 @pytest.mark.parametrize("validated", [True, False])

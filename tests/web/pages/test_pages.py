@@ -216,10 +216,11 @@ def test_the_log_of_requests_names_pages_by_their_route(
     client: TestClient, caplog: pytest.LogCaptureFixture
 ) -> None:
     with caplog.at_level("INFO", "tastemap.web.access"):
-        for address in ("/", "/explore/users/4", "/explore/map"):
-            client.get(address)
+        for address in ("/", "/explore/users/4", "/explore/map", "/openapi.json", "/sign-in"):
+            client.get(address, follow_redirects=False)
     said = [record.getMessage() for record in caplog.records]
     routes = ["GET / 200", "GET /explore/users/{id:path} 200", "GET /explore/map 200"]
+    routes += ["GET /openapi.json 200", "GET /sign-in 303"]
     assert len(said) == len(routes)
     assert all(one.startswith(route) for one, route in zip(said, routes, strict=True))
 
@@ -230,8 +231,12 @@ def test_rankings_are_filtered_and_ordered(client: TestClient, movielens: Rating
     catalog = movielens.catalog
     fits = catalog.matches({"genres": "Western"}) & (movielens.item_counts >= 30)
     assert {int(item) for _, item in rows} == set(movielens.item_ids.raws(np.flatnonzero(fits)))
-    ranks = [int(rank.replace(",", "")) for rank, _ in rows]
-    assert ranks == sorted(ranks, reverse=True)
+    assert [int(place) for place, _ in rows] == list(range(1, len(rows) + 1))
+    biases = [
+        float(one) for one in re.findall(r'class="n"><span>([+−.\d]+)<', text.replace("−", "-"))
+    ]
+    assert biases == sorted(biases)
+    assert 'rank">51<' in client.get("/explore/rankings?page=2").text
     empty = client.get("/explore/rankings?f.genres=Western&least=100000").text
     assert "No item fits." in empty
 
@@ -239,6 +244,32 @@ def test_rankings_are_filtered_and_ordered(client: TestClient, movielens: Rating
 def test_a_model_that_does_not_say_how_sure_it_is_shows_no_margins(client: TestClient) -> None:
     assert "±" not in client.get("/").text
     assert "does not say how sure it is" in client.get("/explore/rankings").text
+
+
+def test_the_model_page_draws_errors_and_writes_settings_for_people(client: TestClient) -> None:
+    text = client.get("/explore/model").text
+    assert ">als<" in text
+    assert "&#39;als&#39;" not in text
+    assert "Settings of BiasedMF" in text
+
+
+def test_a_chain_is_told_in_sweeps_with_its_burn_in(movielens: Ratings, tmp_path: Path) -> None:
+    few = movielens.take(np.arange(2000))
+    split = tm.split.random(few, valid_fraction=0.2, seed=0)
+    recipe = tm.BayesianMF(factors=2, sweeps=9, burn_in=3, draws=2)
+    recipe.fit(split.train, valid=split.valid).save(tmp_path / "bayes")
+    tm.BiasesOnly().fit(split.train, valid=split.valid).save(tmp_path / "floor")
+    with served(tmp_path, "bayes") as client:
+        text = client.get("/explore/model").text
+    curve = text[text.index("Learning curve</h2>") : text.index('id="data-h"')]
+    assert "over 9 sweeps" in curve
+    assert "3 sweeps are the burn-in" in curve
+    assert 'class="burn-in"' in curve
+    assert "epoch" not in curve
+    assert "learning rate" not in curve
+    assert len(re.findall(r'<th scope="row" class="n">\d', curve)) == 9
+    assert 'the upright is <span dir="auto">floor</span>' in text
+    assert text.count('r="5"') == 2
 
 
 def test_a_search_finds_words_in_any_order_and_near_titles(client: TestClient) -> None:

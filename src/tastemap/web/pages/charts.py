@@ -9,7 +9,7 @@ import numpy as np
 from markupsafe import Markup, escape
 
 from tastemap.arrays import AnyArray, Float64s, Int64s
-from tastemap.plots import labels
+from tastemap.plots import labels, numbers
 from tastemap.plots.text import short
 from tastemap.training.history import TrainingHistory
 
@@ -115,7 +115,8 @@ class _Mark:
         half, off = 0.65 * size, self._off
         dot = (-radius, -radius, radius, radius)
         boxes: Float64s = np.array([dot, (left, off - half, right, off + half)])
-        return boxes + np.array([self.x, self.y, self.x, self.y])
+        boxes += (self.x, self.y, self.x, self.y)
+        return boxes
 
     def svg(self) -> str:
         """The dot and the name."""
@@ -166,15 +167,15 @@ class _Names:
         size = _NAMED[self.kind][1]
         taken = np.array([box for one in marks for box in one.boxes(self.kind)]).reshape(-1, 1, 4)
         under = (self.boxes[:, :2] < taken[..., 2:]) & (self.boxes[:, 2:] > taken[..., :2])
-        free = ~under.all(axis=2).any(axis=0)
+        free = np.flatnonzero(~under.all(axis=2).any(axis=0)).tolist()
         said = {one.name for one in marks}
         lines = [
             f'<text x="{(left + right) / 2:.0f}" y="{(top + bottom) / 2 + size / 3:.0f}">'
             f"{escape(text)}</text>"
-            for text, (left, top, right, bottom), shown in zip(
-                self.texts, self.boxes.tolist(), free, strict=True
+            for text, (left, top, right, bottom) in (
+                (self.texts[row], self.boxes[row].tolist()) for row in free
             )
-            if shown and text not in said
+            if text not in said
         ]
         return f'<g class="names {self.kind}" font-size="{size:g}">{"".join(lines)}</g>'
 
@@ -205,6 +206,11 @@ class Axis:
     width: float = 150.0
 
     @classmethod
+    def of_errors(cls, errors: Sequence[float], width: float = 150.0) -> Axis:
+        """An axis from the smallest error, on which those that hardly differ lie together."""
+        return cls(min(errors), min(errors) + numbers.span_of_errors(errors), width)
+
+    @classmethod
     def around(cls, lows: AnyArray, highs: AnyArray, width: float = 150.0) -> Axis:
         """An axis that holds all of these, and 0."""
         low = min(0.0, float(np.min(lows, initial=0.0)))
@@ -215,6 +221,15 @@ class Axis:
         """Where a value lies, in pixels."""
         share = (min(max(value, self.low), self.high) - self.low) / (self.high - self.low)
         return round(5 + share * (self.width - 10), 1)
+
+    def dot(self, value: float, origin: float | None = None) -> Markup:
+        """A dot, larger than that of a range, and an upright at ``origin``."""
+        upright = "" if origin is None else f'<path class="axis" d="M{self.at(origin)} 0V20"/>'
+        return _svg(
+            f'<svg class="range" viewBox="0 0 {self.width:g} 20" width="{self.width:g}" '
+            f'height="20" aria-hidden="true">{upright}'
+            f'<circle cx="{self.at(value)}" cy="10" r="5"/></svg>'
+        )
 
     def range(self, value: float, low: float, high: float, origin: float | None = 0.0) -> Markup:
         """A dot with a line from one end of what is likely to the other.
@@ -231,7 +246,7 @@ class Axis:
             f'<svg class="range{side}" viewBox="0 0 {self.width:g} 16" width="{self.width:g}" '
             f'height="16" aria-hidden="true">{upright}'
             f'<path class="line" d="M{self.at(low)} 8H{self.at(high)}"/>'
-            f'<circle cx="{self.at(value)}" cy="8" r="3.6"/></svg>'
+            f'<circle cx="{self.at(value)}" cy="8" r="4.4"/></svg>'
         )
 
 
@@ -272,10 +287,11 @@ def columns(values: Sequence[float], others: Sequence[float], names: Sequence[st
 
 
 def learning_curve(history: TrainingHistory) -> Markup:
-    """Error on validation ratings, where there are any, and training loss, by epoch.
+    """Error on validation ratings, where there are any, and training loss, by epoch or sweep.
 
     The training loss is drawn on a scale of its own where there is a validation error: it holds
-    the penalty, so that its height means nothing beside an error.
+    the penalty, so that its height means nothing beside an error. The end of the burn-in, where
+    there is one, is an upright.
     """
     epochs = history.epochs
     number = np.array([epoch.number for epoch in epochs], np.float64)
@@ -286,6 +302,9 @@ def learning_curve(history: TrainingHistory) -> Markup:
     width, height, left, low = 640.0, 260.0, 46.0, 226.0
     x = left + (number - 1) / max(number[-1] - 1, 1) * (width - left - 14)
     parts = [f'<path class="axis" d="M{left:g} 8V{low:g}H{width:g}"/>']
+    if history.burn_in:
+        end = left + (history.burn_in - 0.5) / max(number[-1] - 1, 1) * (width - left - 14)
+        parts.append(f'<path class="burn-in" d="M{end:.1f} 8V{low:g}"/>')
     for place, (name, values) in enumerate(lines):
         bottom, top = float(values.min()), float(values.max())
         y = low - 8 - (values - bottom) / ((top - bottom) or 1.0) * (low - 26)
@@ -301,8 +320,9 @@ def learning_curve(history: TrainingHistory) -> Markup:
                 parts.append(f'<circle cx="{x[best]:.1f}" cy="{y[best]:.1f}" r="4.5"/>')
     for at in sorted({0, len(epochs) // 2, len(epochs) - 1}):
         parts.append(f'<text class="mid" x="{x[at]:.1f}" y="{low + 20:g}">{number[at]:.0f}</text>')
-    parts.append(f'<text class="mid" x="{width / 2:g}" y="{height - 2:g}">epoch</text>')
+    parts.append(f'<text class="mid" x="{width / 2:g}" y="{height - 2:g}">{history.unit}</text>')
     return _svg(
         f'<svg class="curve" viewBox="0 0 {width:g} {height:g}" role="img" '
-        f'aria-label="Learning curve over {len(epochs)} epochs">{"".join(parts)}</svg>'
+        f'aria-label="Learning curve over {numbers.counted(len(epochs), history.unit)}">'
+        f"{''.join(parts)}</svg>"
     )

@@ -13,6 +13,9 @@ from tastemap.evaluation.evaluate import label_of
 from tastemap.models.posterior import PosteriorModel
 from tastemap.plots import numbers
 from tastemap.plots.coverage import grid
+from tastemap.training.baselines import BiasesOnly
+from tastemap.training.history import TrainingHistory
+from tastemap.training.registry import RECIPES
 from tastemap.web.pages.charts import Axis, bar, learning_curve
 from tastemap.web.pages.site import capital
 from tastemap.web.pages.visit import Visit, page
@@ -28,30 +31,28 @@ def model(visit: Visit) -> Response:
     manifest = visit.service.manifest
     models = [_row(one, manifest) for one in shelf.summaries()]
     models.sort(key=lambda one: (one["apart"], one["rmse"] is None, one["rmse"] or 0, one["name"]))
-    errors = [one["rmse"] for one in models if one["rmse"] is not None and not one["apart"]]
-    axis = Axis(min(errors, default=0.0), max(errors, default=1.0), 140)
-    for one in models:
-        error = one["rmse"]
-        shown = len(errors) > 1 and error is not None and not one["apart"]
-        one["picture"] = axis.range(error, error, error, origin=None) if shown else ""
+    baseline = _draw_errors([one for one in models if one["rmse"] and not one["apart"]])
     return visit.show(
         "model.html",
         "model",
         name=visit.service.name,
-        recipe=live.recipe.name,
+        recipe=type(live.recipe).__name__,
         called=capital(live.recipe.called),
         facts=_facts(visit),
         models=models,
+        baseline=baseline,
         may_serve=visit.may(Scope.ADMIN),
         sure=_sure(visit),
         curve=learning_curve(live.history) if live.history.epochs else None,
-        epochs=live.history.epochs,
-        best_epoch=live.history.best_epoch,
+        history=live.history,
+        columns=_history(live.history),
         validated=any(one.validation_mse is not None for one in live.history.epochs),
-        searched=len(live.history.search),
         audit=_audit(visit.reading.audit),
         histogram=_histogram(visit),
-        settings=[(name, repr(value)) for name, value in dataclasses.asdict(live.recipe).items()],
+        settings=[
+            (name, numbers.setting(value))
+            for name, value in dataclasses.asdict(live.recipe).items()
+        ],
         origin=_origin(visit),
         versions={"tastemap": manifest["tastemap"], **manifest["libraries"]},
         notes=live.ratings.notes,
@@ -79,7 +80,7 @@ def _row(one: Any, live: dict[str, Any]) -> dict[str, Any]:
     return {
         "name": one.name,
         "live": one.live,
-        "recipe": one.recipe,
+        "recipe": RECIPES[one.recipe].__name__ if one.recipe in RECIPES else one.recipe,
         "created": one.created[:10],
         "problem": one.problem,
         "rmse": found.get("rmse"),
@@ -89,7 +90,24 @@ def _row(one: Any, live: dict[str, Any]) -> dict[str, Any]:
         "ratings": one.ratings,
         "rows": found.get("rows"),
         "apart": not same,
+        "picture": "",
     }
+
+
+def _draw_errors(models: list[dict[str, Any]]) -> str:
+    """Give each model its error as a dot, and say which model is at the upright, if any is."""
+    if len(models) < 2:
+        return ""
+    axis = Axis.of_errors([one["rmse"] for one in models], 160)
+    base = next((one for one in models if one["recipe"] == BiasesOnly.__name__), None)
+    for one in models:
+        one["picture"] = axis.dot(one["rmse"], base["rmse"] if base else None)
+    return base["name"] if base else ""
+
+
+def _history(history: TrainingHistory) -> list[tuple[str, list[str]]]:
+    """The epochs or sweeps in columns."""
+    return [(name.replace("_", " "), cells) for name, cells in history.text_columns().items()]
 
 
 def _facts(visit: Visit) -> list[tuple[str, str]]:

@@ -23,7 +23,7 @@ def overview(visit: Visit) -> Response:
     return visit.show(
         "overview.html",
         "overview",
-        recipe=reading.recommender.recipe.name,
+        recipe=type(reading.recommender.recipe).__name__,
         model_name=visit.service.name,
         facts=_facts(visit),
         error=_error(visit),

@@ -139,7 +139,6 @@ def rows_of(
     about = [reading.about(code) for code in ranking.codes]
     return [
         {
-            "rank": int(ranking.ranks[row]),
             "item": ranking.items[row],
             "title": ranking.titles[row],
             "about": about[row],

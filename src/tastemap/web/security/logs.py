@@ -4,7 +4,12 @@ from __future__ import annotations
 
 import logging
 import re
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+from starlette.routing import Match, Route
+
+if TYPE_CHECKING:
+    from starlette.types import Scope
 
 # Control characters, line separators, what turns the direction of writing, lone surrogates.
 _HIDDEN = re.compile(
@@ -43,3 +48,12 @@ def config(*, access: bool) -> dict[str, Any]:
             "uvicorn": {"handlers": ["stderr"], "level": "WARNING", "propagate": False},
         },
     }
+
+
+class NamedRoute(Route):
+    """A route that the log of requests can name."""
+
+    def matches(self, scope: Scope) -> tuple[Match, Scope]:
+        """Whether it fits a request, and what it says of it: which route it is, besides."""
+        match, found = super().matches(scope)
+        return match, {**found, "route": self}

@@ -13,6 +13,7 @@ from tastemap.web.pages.site import render
 from tastemap.web.security import session
 from tastemap.web.security.auth import Refused
 from tastemap.web.security.guard import client_of
+from tastemap.web.security.logs import NamedRoute
 
 if TYPE_CHECKING:
     from tastemap.web.security.auth import Authenticator
@@ -52,9 +53,9 @@ def routes(auth: Authenticator) -> list[Route]:
         return response
 
     return [
-        Route("/sign-in", show, methods=["GET"]),
-        Route("/sign-in", sign_in, methods=["POST"]),
-        Route("/sign-out", sign_out, methods=["POST"]),
+        NamedRoute("/sign-in", show, methods=["GET"]),
+        NamedRoute("/sign-in", sign_in, methods=["POST"]),
+        NamedRoute("/sign-out", sign_out, methods=["POST"]),
     ]
 
 
