@@ -276,7 +276,7 @@ def test_the_model_page_shows_what_was_measured(movielens: Ratings, tmp_path: Pa
         text = client.get("/explore/model").text
         model = client.app.state.shelf.live.recommender  # type: ignore[attr-defined]
         assert f"{model.evaluation.rmse:.4f}" in text
-        assert "Learning curve over 20 epochs" in text
+        assert "Learning curve over 20 sweeps" in text
         assert f"{model.coverage.share:.1%}" in text
         assert "users <span>with few</span>" in text
         assert "bursts of days" in text
