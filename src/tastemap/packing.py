@@ -72,11 +72,14 @@ def manifest_of(model: Recommender) -> dict[str, Any]:
         "evaluation": model.evaluation.to_json() if model.evaluation else None,
         "coverage": model.coverage.to_json() if model.coverage else None,
         "liking": model.liking.to_json() if model.liking else None,
-        "libraries": {
-            "python": platform.python_version(),
-            **{name: _version(name) for name in ("numpy", "pyarrow", "jax", "optax", "numba")},
-        },
+        "libraries": libraries(),
     }
+
+
+def libraries() -> dict[str, str | None]:
+    """Versions of what models are made with; None of what is not installed."""
+    names = ("numpy", "pyarrow", "jax", "optax", "numba")
+    return {"python": platform.python_version(), **{name: _version(name) for name in names}}
 
 
 def pack(model: Recommender) -> FolderContent:

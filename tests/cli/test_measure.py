@@ -6,6 +6,7 @@ import json
 import sqlite3
 from collections.abc import Callable
 from contextlib import closing
+from html import unescape
 from pathlib import Path
 
 import pytest
@@ -196,6 +197,29 @@ def test_compare_fits_the_named_recipes_and_the_baselines(csv_files: Path, tmp_p
     text = answer("compare", csv_files / "ratings.csv", *options, "--folds", 2)
     assert "2 splits" in text
     assert "better by" in text
+
+
+def test_compare_writes_a_report_of_what_it_found(csv_files: Path, tmp_path: Path) -> None:
+    page = tmp_path / "compared.html"
+    options = ("--models", "biases,item-knn", "--seeds", 1, "--report", page)
+    result = run("compare", csv_files / "ratings.csv", *options)
+    assert f"written to {page}" in result.stderr
+    text = unescape(page.read_text(encoding="utf-8"))
+    verdicts = [line for line in result.stdout.splitlines() if line.startswith(("RMSE:", "nDCG"))]
+    assert len(verdicts) == 2
+    assert all(verdict in text for verdict in verdicts)
+    assert f"compare {csv_files / 'ratings.csv'}" in text
+
+
+@pytest.mark.parametrize("option", ["--plot", "--report"])
+def test_compare_looks_for_the_folder_of_a_file_before_it_fits(
+    csv_files: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, option: str
+) -> None:
+    monkeypatch.setenv("COLUMNS", "300")
+    result = run("compare", csv_files / "ratings.csv", option, tmp_path / "nowhere" / "file.svg")
+    assert result.exit_code == 2
+    assert "there is no folder" in result.stderr
+    assert "seed 42" not in result.stderr
 
 
 def test_compare_refuses_names_it_does_not_know(csv_files: Path) -> None:

@@ -81,6 +81,28 @@ def test_a_report_needs_a_model(tmp_path: Path) -> None:
         tm.write_report(tmp_path / "report.html", models=[])
 
 
+def test_a_comparison_without_models_has_what_was_measured_and_nothing_learnt(
+    hostile: Ratings, parts: Split, tmp_path: Path
+) -> None:
+    compared = tm.compare_recipes([tm.ItemKNN(neighbours=7)], parts, seeds=(0,))
+    assert compared.differences is not None
+    with pytest.raises(DataError, match="comparison and ratings"):
+        tm.write_report(tmp_path / "report.html", comparison=compared)
+    found = write(tmp_path, comparison=compared, ratings=hostile)
+    sections = ["summary", "data", "accuracy", "crosstab", "origin"]
+    links = [node.attributes["href"] for node in found.all("nav")[0].all("a")]
+    assert links == [f"#{name}" for name in sections]
+    assert [found.one(name).text != "" for name in sections] == [True] * len(sections)
+    accuracy = found.one("accuracy")
+    assert all(verdict in accuracy.text for verdict in compared.verdicts)
+    assert len(accuracy.all("figure")) == len(compared.compared_by) == 2
+    errors, models, differences = accuracy.all("table")
+    assert len(errors.all("tr")) == len(models.all("tr")) == 1 + len(compared)
+    assert len(differences.all("tr")) == 1 + len(compared.differences)
+    assert [cell.text for cell in models.all("th")][:2] == ["model", "rmse"]
+    assert "7" in [cell.text for cell in found.one("origin").all("td")]
+
+
 def test_a_history_that_searched_says_how_long(parts: Split) -> None:
     import dataclasses
 

@@ -118,7 +118,7 @@ def test_a_model_worse_than_biases_is_called_so(tree: Node) -> None:
 def test_the_comparison_has_the_models_and_all_baselines_best_first(
     tree: Node, parts: Split
 ) -> None:
-    rows = tree.one("accuracy").all("tr")[1:]
+    rows = tree.one("accuracy").all("table")[0].all("tr")[1:]
     names = [row.all("th")[0].text for row in rows]
     assert sorted(names) == [
         "bayesian", "biased", "biased 2",
@@ -136,7 +136,7 @@ def test_baselines_that_were_given_are_called_so_and_do_not_count_as_models(
 ) -> None:
     models = [made(parts.train), tm.BiasesOnly().fit(parts.train), tm.GlobalMean().fit(parts.train)]
     found = write(tmp_path, models=models, split=parts)
-    names = [row.all("th")[0].text for row in found.one("accuracy").all("tr")[1:]]
+    names = [row.all("th")[0].text for row in found.one("accuracy").all("table")[0].all("tr")[1:]]
     assert sorted(names) == ["biased", "biases baseline", "mean baseline", "popularity baseline"]
     summary = found.one("summary")
     assert summary.all("strong")[0].text == "biased"
@@ -245,7 +245,7 @@ def test_a_comparison_of_recipes_is_shown_as_it_is(parts: Split, tmp_path: Path)
     compared = tm.compare_recipes({"mine": tm.BiasesOnly()}, parts, seeds=(0,), k=3)
     found = write(tmp_path, models=made(parts.train), comparison=compared)
     section = found.one("accuracy")
-    names = [row.all("th")[0].text for row in section.all("tr")[1:]]
+    names = [row.all("th")[0].text for row in section.all("table")[0].all("tr")[1:]]
     assert len(names) == len(compared)
     assert "mine baseline" in names
     assert "nDCG@3" in section.text
@@ -288,7 +288,7 @@ def test_a_report_of_interactions_compares_lists_with_popularity(tmp_path: Path)
     model = tm.ItemKNN().fit(divided.train)
     found = write(tmp_path, models=model, ratings=clicks, split=divided)
     section = found.one("accuracy")
-    rows = section.all("tr")[1:]
+    rows = section.all("table")[0].all("tr")[1:]
     assert {row.all("th")[0].text for row in rows} == {"item-knn", "popularity baseline"}
     assert all(row.all("td")[0].text == "–" for row in rows)
     assert "nDCG@10" in section.text

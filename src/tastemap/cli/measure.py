@@ -11,12 +11,14 @@ import tastemap as tm
 from tastemap.cli.fit import HowToSplit, Splitting, check_split, divide
 from tastemap.cli.options import ModelName, RatingsSource, Reading, Seed, spread
 from tastemap.cli.output import (
+    COMMAND,
     AsCsv,
     AsJson,
     Form,
     as_plain,
     audit_as_plain,
     by_name,
+    check_file,
     comparison_as_plain,
     form_of,
     say,
@@ -91,6 +93,7 @@ def evaluate(
 
 @spread
 def compare(
+    ctx: typer.Context,
     ratings: RatingsSource,
     reading: Reading,
     models: Annotated[
@@ -118,6 +121,10 @@ def compare(
         Path | None,
         typer.Option(metavar="FILE", help="Draw how much better than the baseline each is."),
     ] = None,
+    report: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="Write an HTML page about the comparison."),
+    ] = None,
     as_json: AsJson = False,
     as_csv: AsCsv = False,
 ) -> None:
@@ -129,6 +136,8 @@ def compare(
     form = form_of(as_json, as_csv)
     check_split(split, valid_fraction)
     _check_folds(split, valid_fraction, folds)
+    for option, file in (("--plot", plot), ("--report", report)):
+        check_file(option, file)  # before minutes are spent on it
     recipes = [make_recipe(ModelName(name), []) for name in model_names(models)]
     read = reading.read(ratings)
     for note in read.notes:
@@ -143,6 +152,8 @@ def compare(
     )
     if plot is not None:
         tm.plots.save(tm.plots.differences(found), plot)
+    if report is not None:
+        tm.write_report(report, comparison=found, ratings=read, commands=[ctx.meta[COMMAND]])
     if form is Form.JSON:
         show_json(comparison_as_plain(found))
         return
@@ -150,8 +161,9 @@ def compare(
     if form is Form.TABLE and found.differences is not None:
         tell("")
         show(found.differences)
-    if plot is not None:
-        say(f"written to {plot}")
+    for file in (plot, report):
+        if file is not None:
+            say(f"written to {file}")
 
 
 def _check_folds(split: HowToSplit, valid_fraction: float | None, folds: int | None) -> None:

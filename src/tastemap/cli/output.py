@@ -94,6 +94,12 @@ def by_name(models: Mapping[Path, Recommender]) -> dict[str, Recommender]:
     return dict(zip(names, models.values(), strict=True))
 
 
+def check_file(option: str, file: Path | None) -> None:
+    """Refuse a file that cannot be written, as far as its folder says."""
+    if file is not None and not file.absolute().parent.is_dir():
+        raise typer.BadParameter(f"there is no folder {file.parent}: make it", param_hint=option)
+
+
 def tell(text: str, style: str = "") -> None:
     """Print a line of the answer on standard output."""
     _line(text, style, error=False)

@@ -23,6 +23,7 @@ from tastemap.cli.output import (
     AsCsv,
     AsJson,
     Form,
+    check_file,
     comparison_as_plain,
     form_of,
     say,
@@ -111,6 +112,7 @@ def tune(
         raise typer.BadParameter(
             "a search is only kept, under any name, with --storage", param_hint="--name"
         )
+    check_file("--plot", plot)
     if out is not None:
         model_folder.check_free(out)
     read = reading.read(ratings)

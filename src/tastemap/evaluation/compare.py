@@ -18,6 +18,7 @@ from tastemap.tables import Table
 
 if TYPE_CHECKING:
     from tastemap.recommender import Recommender
+    from tastemap.training.recipe import Recipe
 
 BASELINES: Mapping[str, tuple[str, ...]] = {
     "rmse": ("biases", "mean"),
@@ -126,6 +127,7 @@ class Comparison(Table):
             models were given as they are, or there is one seed.
         memory: by model, what fitting added to the memory of the process at most, in bytes; None
             where the system does not tell. Empty where models were given as they are.
+        recipes: by model, what was fitted. Empty where models were given as they are.
         said: how the models were fitted, in words.
     """
 
@@ -133,6 +135,7 @@ class Comparison(Table):
     differences: Differences | None = None
     spreads: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
     memory: Mapping[str, int | None] = field(default_factory=dict)
+    recipes: Mapping[str, Recipe] = field(default_factory=dict)
     said: str = ""
 
     def columns(self) -> dict[str, list[Any]]:
@@ -353,7 +356,9 @@ def _sentence(ordered: Sequence[Evaluation], rows: Sequence[Difference], name: s
         parts.append(f"no evidence that {who} beats {_and(near)}")
     elif others:
         nearest = others[0]
-        parts.append(f"{who} beats {nearest.against}, the next, by {nearest}")
+        second = next(one for one in ordered[1:] if one is not base)
+        place = ", the next," if nearest.against == second.model else ""
+        parts.append(f"{who} beats {nearest.against}{place} by {nearest}")
     return "; ".join(parts)
 
 

@@ -175,6 +175,7 @@ def compare_recipes(
         [_mean_measured(each, len(seeds)) for each in runs.values()],
         spreads={name: _spreads(each) for name, each in runs.items()} if len(seeds) > 1 else {},
         memory=memory,
+        recipes=named,
         said=f"means of {len(seeds)} seeds; {said}" if len(seeds) > 1 else said,
     )
 

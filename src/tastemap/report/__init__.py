@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 def write_report(
     path: str | Path,
     *,
-    models: Recommender | Sequence[Recommender] | Mapping[str, Recommender],
+    models: Recommender | Sequence[Recommender] | Mapping[str, Recommender] = (),
     ratings: Ratings | None = None,
     split: Split | None = None,
     valid: Ratings | None = None,
@@ -38,10 +38,11 @@ def write_report(
     Args:
         path: the HTML file to write; one that is there is replaced.
         models: one or more fitted models of the same training ratings, called by the names of
-            their recipes as by `tastemap.compare`, or by name.
-        ratings: all ratings, for the audit and the crosstab; None: those the models were trained
-            on. Without ``split`` and ``valid``, models and baselines are compared on those of
-            them that no model was trained on.
+            their recipes as by `tastemap.compare`, or by name. None of them: a report of
+            ``comparison`` alone, without what models learnt.
+        ratings: all ratings, for the audit and the crosstab; None, where there are models: those
+            they were trained on. Without ``split`` and ``valid``, models and baselines are compared
+            on those of them that no model was trained on.
         split: how the ratings were divided; the models are compared on its ``valid``.
         valid: ratings to compare the models on, instead of those of ``split``. Where there are
             none to compare on, the errors measured when the models were fitted are shown.
@@ -56,7 +57,7 @@ def write_report(
         ``path``.
 
     Raises:
-        DataError: there are no models.
+        DataError: there are no models, and not both a comparison and ratings.
         MissingExtraError: Jinja2 or matplotlib is not installed (the extra ``report``).
 
     Example:
@@ -82,8 +83,8 @@ def write_report(
     if isinstance(models, Recommender):
         models = [models]
     arguments.models("models", models)
-    if not models:
-        raise DataError("there are no models to report on")
+    if not models and (comparison is None or ratings is None):
+        raise DataError("there are no models to report on: give some, or comparison and ratings")
     named = dict(models) if isinstance(models, Mapping) else _named(models, comparison)
     if valid is None and split is not None:
         valid = split.valid

@@ -9,10 +9,12 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from tastemap import plots
 from tastemap.evaluation.compare import (
     ALL_BASELINES,
     Comparison,
     Difference,
+    Differences,
     baseline_of,
     best_first,
     compare,
@@ -21,6 +23,7 @@ from tastemap.evaluation.cross_validation import baselines
 from tastemap.evaluation.evaluate import Evaluation, codes_of, label_of
 from tastemap.evaluation.lists import seen_rows
 from tastemap.plots import numbers
+from tastemap.report.svg import inline
 from tastemap.training.baselines import BiasesOnly
 from tastemap.training.popularity import Popularity
 
@@ -180,6 +183,36 @@ def section(comparison: Comparison | None, split: str) -> dict[str, Any] | str:
         "verdicts": comparison.verdicts,
         "notes": [note for note in comparison.notes if note not in comparison.verdicts],
         "split": split,
+        "pictures": _pictures(comparison),
+        "tables": [_as_text(one) for one in (comparison, comparison.differences) if one],
+    }
+
+
+def _pictures(comparison: Comparison) -> list[dict[str, str]]:
+    """How much better than the baseline each model is, a picture for each measure."""
+    each = comparison.differences.each if comparison.differences else ()
+    there = {one.measure for one in each}
+    return [
+        {
+            "measure": label_of(name),
+            "svg": inline(
+                plots.differences(comparison, name),
+                f"differences{number}",
+                f"How much better than the baseline each model is by {label_of(name)}",
+            ),
+        }
+        for number, name in enumerate(comparison.compared_by)
+        if name in there
+    ]
+
+
+def _as_text(table: Comparison | Differences) -> dict[str, Any]:
+    """A result as the cells it prints."""
+    columns = table.text_columns()
+    right = table.numeric_columns()
+    return {
+        "columns": [(name.replace("_", " "), name in right) for name in columns],
+        "rows": list(zip(*columns.values(), strict=True)),
     }
 
 

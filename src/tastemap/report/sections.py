@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from tastemap import __version__, packing
 from tastemap.data.audit import audit
 from tastemap.maps.data import map_data
 from tastemap.maps.ends import well_known_ends
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
     from tastemap.explanation.components import Components
     from tastemap.plots import LearningRates
     from tastemap.recommender import Recommender
+    from tastemap.training.recipe import Recipe
 
 
 _MOST_BARS = 12
@@ -40,7 +42,8 @@ class Inputs:
     """What a report is made from; see `tastemap.report.write_report`.
 
     Attributes:
-        models: by the name each has in the report.
+        models: by the name each has in the report. Where there are none, the sections that are
+            of models are left out.
         split: how the ratings were divided, in words; empty if that is not known.
         comparison: what to show instead of comparing the models on ``valid``.
     """
@@ -62,8 +65,10 @@ def gather(inputs: Inputs) -> dict[str, Any]:
     components, read_from = reading.components_of(inputs.models, best_first)
     covered = certainty.measured(inputs.models, best_first, inputs.valid)
     points = None if components is None or len(components) < 2 else map_data(components)
+    kind = "Taste map" if inputs.models else "Models compared"
     return {
-        "title": inputs.title or f"Taste map: {inputs.ratings.name}",
+        "title": inputs.title or f"{kind}: {inputs.ratings.name}",
+        "learnt": bool(inputs.models),
         "summary": _summary(inputs, comparison, covered, components, read_from),
         "data": _data(inputs),
         "accuracy": accuracy.section(comparison, inputs.split),
@@ -148,20 +153,21 @@ def _data(inputs: Inputs) -> dict[str, Any]:
 def _origin(inputs: Inputs) -> dict[str, Any]:
     """Where the numbers come from: data, settings, seeds, versions, commands."""
     models, now = inputs.models, datetime.now(UTC)
-    train = next(iter(models.values())).ratings
-    manifest = next(iter(models.values())).manifest()
+    trained = [("trained on", _fingerprinted(one.ratings)) for one in models.values()][:1]
+    compared = inputs.comparison.recipes if inputs.comparison and not models else {}
+    recipes = {name: model.recipe for name, model in models.items()} or compared
     return {
         "written": f"{now.day} {now:%B %Y, %H:%M} UTC",
         "commands": list(inputs.commands),
         "data": [
             ("name", inputs.ratings.name),
             (f"all {inputs.ratings.noun}", _fingerprinted(inputs.ratings)),
-            ("trained on", _fingerprinted(train)),
+            *trained,
             *([("split", inputs.split)] if inputs.split else []),
         ],
-        "models": list(models),
-        "settings": _settings(models),
-        "versions": {"tastemap": manifest["tastemap"], **manifest["libraries"]},
+        "models": list(recipes),
+        "settings": [*_settings(recipes), *_fits(models)],
+        "versions": {"tastemap": __version__, **packing.libraries()},
         "movielens": inputs.ratings.name.startswith(("movielens", "ml-")),
     }
 
@@ -170,13 +176,20 @@ def _fingerprinted(ratings: Ratings) -> str:
     return f"{numbers.count(len(ratings))}, fingerprint {ratings.fingerprint}"
 
 
-def _settings(models: Mapping[str, Recommender]) -> list[tuple[str, list[str]]]:
-    """Each hyper-parameter with its value in every model, a dash where a model has none such."""
-    recipes = [dataclasses.asdict(model.recipe) for model in models.values()]
-    keys = dict.fromkeys(key for recipe in recipes for key in recipe)
-    rows = [
-        (key, [numbers.setting(one[key]) if key in one else "–" for one in recipes]) for key in keys
+def _settings(recipes: Mapping[str, Recipe]) -> list[tuple[str, list[str]]]:
+    """Each hyper-parameter with its value in every recipe, a dash where a recipe has none such."""
+    each = [dataclasses.asdict(recipe) for recipe in recipes.values()]
+    keys = dict.fromkeys(key for one in each for key in one)
+    return [
+        (key, [numbers.setting(one[key]) if key in one else "–" for one in each]) for key in keys
     ]
-    rows.append(("seed", [str(model.seed) for model in models.values()]))
-    rows.append(("trained in", [numbers.seconds(model.seconds) for model in models.values()]))
-    return rows
+
+
+def _fits(models: Mapping[str, Recommender]) -> list[tuple[str, list[str]]]:
+    """The seed of every model, and how long it took."""
+    if not models:
+        return []
+    return [
+        ("seed", [str(model.seed) for model in models.values()]),
+        ("trained in", [numbers.seconds(model.seconds) for model in models.values()]),
+    ]
