@@ -314,4 +314,4 @@ def test_only_users_with_about_as_many_ratings_are_folded_in_together(biased: Re
     rated = [(codes[:n], np.full(n, 4, np.float32)) for n in lengths]
     groups = Newcomers.of(biased).fold_together(biased, rated)
     found = [sorted(lengths[place] for place in places) for places, _ in groups]
-    assert found == [[2], [10, 12], [31], [200, 300], [4000]]
+    assert found == [[2, 10, 12, 31], [200, 300], [4000]]

@@ -93,7 +93,7 @@ class Newcomers:
         """
         return [
             (
-                places,
+                np.array(places),
                 fold_in.fold_in_group(
                     self.model,
                     [ratings[place] for place in places],
@@ -103,7 +103,7 @@ class Newcomers:
                     thresholds=_thresholds(self.model),
                 ),
             )
-            for places in _alike([len(items) for items, _ in ratings])
+            for places in _alike([len(items) for items, _ in ratings], len(self.prior.mean))
         ]
 
     def with_ratings(self, to: Recommender, new: object, seed: int) -> Recommender:
@@ -120,20 +120,24 @@ class Newcomers:
         )
 
 
-_LONGER = 2
-"""How much more ratings a user may have than another of the same group: the rows of all become as
-long as the longest, and solving takes the cube of that."""
+_A_RATING, _A_GROUP = 100, 300_000
+"""What a rating takes besides solving, and what one more group takes, in multiplications."""
 
 
-def _alike(lengths: Sequence[int]) -> Iterator[Int64s]:
-    """Places of rows in groups of about the same length."""
-    order = np.argsort(lengths, kind="stable")
-    ordered = np.array(lengths, np.int64)[order]
-    first = 0
-    while first < len(order):
-        end = int(np.searchsorted(ordered, max(8, _LONGER * ordered[first]), side="right"))
-        yield order[first:end]
-        first = end
+def _alike(lengths: Sequence[int], width: int) -> Iterator[list[int]]:
+    """Places of rows in groups: all of a group become as long as its longest.
+
+    Where that takes more than another group would, there is another.
+    """
+    work = [n * (min(n, width) * width + _A_RATING) for n in lengths]
+    group: list[int] = []
+    for place in sorted(range(len(lengths)), key=work.__getitem__):
+        if group and len(group) * (work[place] - work[group[0]]) > _A_GROUP:
+            yield group
+            group = []
+        group.append(place)
+    if group:
+        yield group
 
 
 def _thresholds(model: FactorModel) -> Thresholds | None:

@@ -247,14 +247,15 @@ def listings(
         seen: keep items that the user has rated.
     """
     low, high = _ends(by)
-    counts = (best >= 0).sum(axis=1).tolist()  # -1 comes last
+    there = best >= 0  # -1 comes last
+    counts = there.sum(axis=1).tolist()
     scores = scored.scores[np.arange(len(best))[:, None], best]
-    above = ((scores > high) & (best >= 0)).sum(axis=1).tolist()
+    above = ((scores > high) & there).sum(axis=1).tolist()
     n_seen = np.zeros(len(best), np.int64)
     if not seen:
         n_seen += np.bincount(scored.rated[0][allowed[scored.rated[1]]], minlength=len(best))
     fell_back = _fallen_back(by, scored)
-    rows = zip(counts, best.tolist(), np.clip(scores, low, high).tolist(), strict=True)
+    rows = zip(counts, best.tolist(), scores.clip(low, high).tolist(), strict=True)
     return [
         Listing(
             items[:n],

@@ -28,6 +28,7 @@ part, and the whole is named approximate.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
@@ -282,8 +283,7 @@ def _told(group: FoldedGroup, centres: Centres, items: Codes, z: Float64s, shown
     surprises = values - offset - group.z @ group.prior.mean
     # z_i · g_j; what each rating adds, (q_i - q̄) · g_j e_j
     along = z @ group.gains
-    centre = centres.item @ group.gains[:, :-1] + group.gains[:, -1]
-    taste = (along - centre[:, None]) * surprises[:, None]
+    taste = (along - (np.append(centres.item, 1) @ group.gains)[:, None]) * surprises[:, None]
     leverage = np.einsum("mjk,mkj->mj", group.z, group.gains)
     moved = along * ((values - latent_rated) / (1 - leverage))[:, None]
     # What only fills a row up comes last.
@@ -339,14 +339,20 @@ def _linear(
     user_bias = x[:, :-1] @ centres.item + x[:, -1] - shared
     return {
         MEAN: np.full(items.shape, model.mean + shared),
-        USER_BIAS: np.broadcast_to(user_bias[:, None], items.shape),
+        USER_BIAS: np.full(items.shape, user_bias[:, None]),
         ITEM_BIAS: item_bias + (z[:, :, :-1] @ centres.user - shared),
     }
 
 
 def _largest(size: AnyArray, shown: int) -> Int64s:
     """Places of the largest of each row, the largest first."""
-    return np.argsort(-size, axis=-1, kind="stable")[..., :shown]
+    *rows, width = size.shape
+    left = size.reshape(math.prod(rows), width).copy()
+    found = np.empty((len(left), min(shown, width)), np.int64)
+    for place in found.T:  # a few of them are found faster than all are sorted
+        left.argmax(axis=1, out=place)
+        left[np.arange(len(left)), place] = -np.inf
+    return found.reshape(*rows, found.shape[1])
 
 
 def of_count(ratings: Ratings, items: Codes) -> list[Why]:

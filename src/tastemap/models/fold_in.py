@@ -238,6 +238,7 @@ def fold_in(
             differ in number.
         NotFittedFor: the model has no biases.
     """
+    _check(model, items, values)
     group = fold_in_group(
         model,
         [(items, values)],
@@ -261,7 +262,8 @@ def fold_in_group(
 
     Args:
         model: a model with biases.
-        ratings: of each user the codes of items, and the ratings.
+        ratings: of each user the codes of items, each at most once, and the ratings: as `fold_in`
+            sees to.
         item_counts: training ratings of each item, shape (n_items,): of one without any nothing is
             known, so that its rating does not count. None: all count.
         noise_variance: as of `fold_in`.
@@ -269,9 +271,9 @@ def fold_in_group(
         thresholds: the same.
     """
     items, values, given = _filled_up(ratings, 0.0 if thresholds is None else thresholds.values[0])
-    _check(model, items, values, given)
     counted = given if item_counts is None else given & (item_counts[items] > 0)
-    z = with_ones(model.item_factors[items]) * counted[:, :, None]
+    z = with_ones(model.item_factors[items])
+    z[~counted] = 0
     offset, gains = offset_of(model, items), prior.gains(z, noise_variance)
 
     def solved(latent: Float64s) -> Float64s:
@@ -309,24 +311,24 @@ def _filled_up(
     ratings: Sequence[tuple[Codes, Values]], filler: float
 ) -> tuple[Codes, Float64s, Mask]:
     """Items and values in rows of one length, and where they are given."""
-    lengths = [len(items) for items, _ in ratings]
-    if any(items.shape != values.shape or items.ndim != 1 for items, values in ratings):
-        shapes = ", ".join(f"{items.shape} and {values.shape}" for items, values in ratings)
-        raise DataError(f"items and ratings are not pairs: there are {shapes}")
-    given = np.arange(max(lengths)) < np.array(lengths)[:, None]
+    lengths = np.array([len(items) for items, _ in ratings])
+    given = np.arange(lengths.max()) < lengths[:, None]
     items, values = np.zeros(given.shape, np.int32), np.full(given.shape, filler)
     items[given] = np.concatenate([one for one, _ in ratings])
     values[given] = np.concatenate([one for _, one in ratings])
     return items, values, given
 
 
-def _check(model: FactorModel, items: Codes, values: Float64s, given: Mask) -> None:
+def _check(model: FactorModel, items: Codes, values: Values) -> None:
     if model.item_bias is None:
         raise NotFittedFor("a model without biases cannot take in new users or ratings")
+    if items.shape != values.shape or items.ndim != 1:
+        raise DataError(
+            f"items and ratings are not pairs: there are {items.shape} and {values.shape}"
+        )
     if not 0 <= items.min(initial=0) <= items.max(initial=0) < model.n_items:
         raise DataError(f"an item code is not one of {model.n_items}")
-    ordered = np.sort(np.where(given, items, -1), axis=1)
-    if np.any((ordered[:, 1:] == ordered[:, :-1]) & (ordered[:, 1:] >= 0)):
+    if len(np.unique(items)) < len(items):
         raise DataError("an item is rated twice")
     if not np.all(np.isfinite(values)):
         raise DataError("a rating is not a finite number")

@@ -66,8 +66,8 @@ class Prior:
             along = z @ self.covariance
             inner = along @ turned + noise_variance * np.eye(n)
             return np.asarray(np.swapaxes(along, -1, -2) @ np.linalg.inv(inner))
-        precision = self.precision + turned @ z / noise_variance
-        return np.asarray(np.linalg.inv(precision) @ turned / noise_variance)
+        precision = noise_variance * self.precision + turned @ z  # σ² A
+        return np.asarray(np.linalg.inv(precision) @ turned)
 
 
 def users_of(model: FactorModel) -> Factors:

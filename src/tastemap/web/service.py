@@ -34,7 +34,7 @@ from tastemap.web.schemas.asked import Id
 if TYPE_CHECKING:
     from tastemap.web.feedback.store import FeedbackStore, UserFeedback
 
-_Question = tuple[Id | None, bytes]
+_Question = tuple[Id, bytes]
 _Answer = tuple["UserFeedback | None", bytes]
 
 _APPROXIMATE = "approximate: an index chose the candidates, their scores are exact"
@@ -91,20 +91,18 @@ class Service:
 
     # Answers given before
 
-    def answered(self, who: Id | None, question: bytes, said: UserFeedback | None) -> bytes | None:
+    def answered(self, who: Id, question: bytes, said: UserFeedback | None) -> bytes | None:
         """The answer that was given to the same question, if nothing has changed since.
 
         Args:
-            who: the user who asked; None: somebody unknown.
+            who: the user who asked.
             question: all else that the answer depends on.
             said: what the user has said by now.
         """
         found = self._answers.get((who, question))
         return found[1] if found is not None and found[0] == said else None
 
-    def remember(
-        self, who: Id | None, question: bytes, said: UserFeedback | None, answer: bytes
-    ) -> None:
+    def remember(self, who: Id, question: bytes, said: UserFeedback | None, answer: bytes) -> None:
         """Keep an answer for `answered`."""
         if len(question) < _LONG and len(answer) < _LARGE:
             self._answers.put((who, question), (said, answer))

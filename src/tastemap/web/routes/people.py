@@ -33,14 +33,9 @@ async def recommendations(request: Request) -> Response:
 async def recommendations_for_newcomer(request: Request) -> Response:
     """The same for somebody without an id, by the ratings sent along. Nothing is stored."""
     service: Service = request.app.state.shelf.live
-    question = await request.body()
-    body = service.answered(None, question, None)
-    if body is None:
-        asked = await body_of(request, lists.NewcomerOptions)
-        person = service.people.newcomer([(one.item, one.rating) for one in asked.ratings])
-        body = encode(await service.batches.recommend(person, _options(asked)))
-        service.remember(None, question, None, body)
-    return json_bytes(body)
+    asked = await body_of(request, lists.NewcomerOptions)
+    person = service.people.newcomer([(one.item, one.rating) for one in asked.ratings])
+    return answer(await service.batches.recommend(person, _options(asked)))
 
 
 def _options(asked: lists.NewcomerOptions) -> lists.ListOptions:
