@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shlex
 import signal
 import subprocess
 import time
@@ -31,6 +32,11 @@ def test_the_command_of_the_readme(csv_files: Path, tmp_path: Path) -> None:
     for shown in ("training loss", "validation mse", "biased", "biases", "mean", "rmse"):
         assert shown in out
     assert f"tastemap recommend {tmp_path / 'm1'} --user 1" in out
+    report = f"tastemap report {tmp_path / 'm1'} --ratings {ratings} --items {items} --out"
+    assert report in out
+    answer(*shlex.split(report)[1:], tmp_path / "report.html")
+    page = (tmp_path / "report.html").read_text(encoding="utf-8")
+    assert "biases <small>baseline</small>" in page
 
 
 def test_a_fit_says_what_reading_did_and_how_it_splits(csv_files: Path, tmp_path: Path) -> None:
@@ -80,10 +86,12 @@ def test_without_validation_it_trains_on_everything(csv_files: Path, tmp_path: P
     assert said["split"] is None
     assert said["comparison"] is None
     assert len(tm.load(tmp_path / "m").ratings) == said["ratings"]["rows"]
-    assert "saved in" in answer(*command, "--valid-fraction", 0)
+    said = answer(*command, "--valid-fraction", 0)
+    assert f"tastemap report {tmp_path / 'm'} --out report.html\n" in said
+    assert "with --valid FILE" in said
 
 
-@pytest.mark.parametrize("split", ["random", "per-user", "leave-last-out", "time"])
+@pytest.mark.parametrize("split", ["random", "per-user", "leave-last-out", "time", "new-users"])
 def test_every_split(csv_files: Path, tmp_path: Path, split: str) -> None:
     command = ("fit", csv_files / "ratings.csv", "--model", "biases", "--out", tmp_path / "m")
     said = json.loads(answer(*command, "--split", split, "--json"))

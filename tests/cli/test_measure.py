@@ -222,6 +222,20 @@ def test_compare_looks_for_the_folder_of_a_file_before_it_fits(
     assert "seed 42" not in result.stderr
 
 
+def test_compare_on_new_users_tells_models_half_of_their_ratings(csv_files: Path) -> None:
+    options = ("--models", "item-knn", "--seeds", 1, "--split", "new-users", "--seed", 3)
+    shares = ("--valid-fraction", 0.3)
+    said = json.loads(answer("compare", csv_files / "ratings.csv", *options, *shares, "--json"))
+    split = tm.split.new_users(tm.read_ratings(csv_files / "ratings.csv"), 0.3, seed=3)
+    expected = tm.compare_recipes([tm.ItemKNN()], split, seeds=(3,))
+    assert [row["ndcg@10"] for row in said["rows"]] == expected.columns()["ndcg@10"]
+    assert expected.evaluations[0].folded_in
+    refused = run("compare", csv_files / "ratings.csv", "--models", "biases,dot", *options[2:])
+    assert refused.exit_code == 1
+    assert "a DotProduct model cannot take in new users" in refused.stderr
+    assert "biases, seed 3" not in refused.stderr  # nothing was fitted before
+
+
 def test_compare_refuses_names_it_does_not_know(csv_files: Path) -> None:
     for wrong, said in (("biases,nobody", "'nobody' is none of"), (",", "at least one name")):
         result = run("compare", csv_files / "ratings.csv", "--models", wrong)

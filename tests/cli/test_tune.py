@@ -7,6 +7,7 @@ import shlex
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import typer
 
@@ -83,6 +84,25 @@ def test_time_is_cut_inside_as_it_is_outside(csv_files: Path) -> None:
         said = json.loads(answer("tune", csv_files / "ratings.csv", *options, "--json"))
         assert said["chosen_on"].startswith(begins)
         assert len(said["check"]["parts"]) == 1
+
+
+def test_users_are_new_inside_as_they_are_outside(csv_files: Path, tmp_path: Path) -> None:
+    options = ("--model", "biases", "--trials", 2, "--split", "new-users", "--json")
+    out = tmp_path / "tuned"
+    said = json.loads(answer("tune", csv_files / "ratings.csv", *options, "--out", out))
+    outside = tm.split.new_users(tm.read_ratings(csv_files / "ratings.csv"), seed=42)
+    later = tm.split.new_users(outside.train, seed=43)
+    inside = tm.split.new_users(later.train, seed=44)
+    assert not np.intersect1d(inside.valid.users, later.valid.users).size
+    expected = tm.tune(tm.BiasesOnly(), [inside, later], trials=2, seed=42)
+    assert [one["value"] for one in said["trials"]] == [one.value for one in expected.trials]
+    tuned, baseline = tm.load(out), tm.GlobalMean().fit(outside.train)
+    compared = tm.compare([tuned, baseline], outside.valid, known=outside.known)
+    errors = {row["model"]: row["rmse"] for row in said["comparison"]["rows"]}
+    assert errors["tuned"] == next(
+        one.rmse for one in compared.evaluations if one.recipe == "biases"
+    )
+    assert said["command"][-4:] == ["--split", "new-users", "--out", str(out)]
 
 
 def test_a_search_is_kept_and_gone_on_with(csv_files: Path, tmp_path: Path) -> None:

@@ -11,8 +11,9 @@ import tastemap as tm
 from tastemap.data.ratings import Ratings
 from tastemap.data.splits import Split
 from tastemap.errors import ConfigError, DataError, NotFittedFor
-from tastemap.evaluation.new_users import with_new_users
+from tastemap.evaluation.new_users import check_recipes, with_new_users
 from tastemap.models.bias import BiasModel
+from tastemap.training.registry import RECIPES
 
 
 @pytest.fixture(scope="module")
@@ -108,6 +109,25 @@ def test_lists_of_new_users_are_those_that_recommend_gives(
     assert found.folded_in == len(np.unique(parts.known.users))
     with pytest.raises(NotFittedFor, match="measured only"):
         ready.model.parameters()
+
+
+@pytest.mark.parametrize("name", sorted(RECIPES))
+def test_recipes_that_cannot_fold_in_are_refused_before_they_are_fitted(
+    parts: Split, name: str
+) -> None:
+    small = {"biased": {"solver": "als"}, "dot": {"schedule": ((0.01, 1),)}, "neural": {
+        "schedule": ((0.01, 1),)}, "bayesian": {"sweeps": 4, "burn_in": 2, "draws": 2}}  # fmt: skip
+    recipe = RECIPES[name](**small.get(name, {}))  # type: ignore[arg-type]
+    assert parts.known is not None
+    try:
+        with_new_users(recipe.fit(parts.train), parts.known)
+    except NotFittedFor:
+        with pytest.raises(NotFittedFor, match="cannot take in new users"):
+            tm.compare_recipes([recipe], parts, on_fit=pytest.fail)
+        with pytest.raises(NotFittedFor, match="cannot take in new users"):
+            tm.tune(recipe, [parts], trials=1, on_trial=pytest.fail)  # type: ignore[arg-type]
+    else:
+        check_recipes([recipe], parts)
 
 
 def test_lists_by_known_ratings_beat_the_list_for_everybody(parts: Split) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import shlex
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -44,13 +45,22 @@ class HowToSplit(StrEnum):
     PER_USER = "per-user"
     LEAVE_LAST_OUT = "leave-last-out"
     TIME = "time"
+    NEW_USERS = "new-users"
 
 
-Splitting = Annotated[HowToSplit, typer.Option(help="How ratings are kept back to measure on.")]
+Splitting = Annotated[
+    HowToSplit,
+    typer.Option(
+        help="How ratings are kept back to measure on; new-users: all of some users, whom the "
+        "model then gets to know by half of their ratings."
+    ),
+]
 ValidFraction = Annotated[
     float | None,
     typer.Option(
-        min=0, help="Share of ratings kept back, 0.2 if not given; 0 trains on everything."
+        min=0,
+        help="Share of ratings kept back, of new-users that of users; 0.2 if not given. "
+        "0 trains on everything.",
     ),
 ]
 
@@ -123,6 +133,7 @@ def fit(
     Ctrl-C ends training early and keeps the best weights so far.
     """
     from tastemap import model_folder
+    from tastemap.evaluation.new_users import check_recipes
 
     form = form_of(as_json)
     check_split(split, valid_fraction)
@@ -139,7 +150,9 @@ def fit(
             "interactions say what users took, not what they liked", param_hint="--liking"
         )
     parts = None if valid_fraction == 0 else divide(read, split, valid_fraction, seed)
-    train, valid = (parts.train, parts.valid) if parts else (read, None)
+    train, valid, known = (parts.train, parts.valid, parts.known) if parts else (read, None, None)
+    if parts:
+        check_recipes([recipe], parts)
     looked = tm.audit(read, factors=getattr(recipe, "factors", 50))
     if form is Form.TABLE:
         show(looked)
@@ -147,14 +160,16 @@ def fit(
     if parts:
         say(parts.description)
     with tm.progress_bar(recipe.name) as bar:
-        fitted = recipe.fit(train, valid, seed=seed, on_epoch=bar, checkpoint=checkpoint)
+        # Users it does not know yet have no learning curve.
+        seen = valid if known is None else None
+        fitted = recipe.fit(train, seen, seed=seed, on_epoch=bar, checkpoint=checkpoint)
     if liking:
         fitted = fitted.with_liking()
     fitted.save(out)
     compared = checked = None
     if valid is not None and len(valid):
-        compared = tm.compare([fitted, *baselines(fitted)], valid)
-        checked = tm.reliability(fitted, valid) if liking else None
+        compared = tm.compare([fitted, *baselines(fitted)], valid, known=known)
+        checked = tm.reliability(fitted, valid) if liking and known is None else None
     if form is Form.JSON:
         show_json(
             {
@@ -181,7 +196,7 @@ def fit(
         if checked:
             show(checked)
             tell("")
-        _tell_next(fitted, out)
+        _tell_next(fitted, out, ["--ratings", ratings, *reading.typed()] if parts else [])
     if fitted.history.stopped == "interrupted":
         say("interrupted: the best weights so far were saved", "yellow")
         raise typer.Exit(130)
@@ -255,6 +270,8 @@ def divide(ratings: Ratings, how: HowToSplit, fraction: float | None, seed: int)
         return tm.split.random(ratings, valid_fraction=share, seed=seed)
     if how is HowToSplit.PER_USER:
         return tm.split.per_user(ratings, valid_fraction=share, seed=seed)
+    if how is HowToSplit.NEW_USERS:
+        return tm.split.new_users(ratings, user_fraction=share, seed=seed)
     return tm.split.time_cut(ratings, valid_fraction=share)
 
 
@@ -272,11 +289,16 @@ def _show_curve(history: TrainingHistory) -> None:
     tell("")
 
 
-def _tell_next(fitted: Recommender, out: Path) -> None:
+def _tell_next(fitted: Recommender, out: Path, measured_on: list[str]) -> None:
+    """Say what to do with a model; a report needs ratings it was not trained on to measure it."""
     user: Any = fitted.ratings.user_ids.raw(0)
     item: Any = fitted.ratings.item_ids.raw(0)
     tell(f"saved in {out}", "bold")
     tell("next:")
     tell(f"  tastemap recommend {out} --user {user}")
     tell(f"  tastemap explain {out} --user {user} --item {item}")
-    tell(f"  tastemap report {out} --out report.html")
+    tell(f"  {shlex.join(['tastemap', 'report', str(out), *measured_on, '--out', 'report.html'])}")
+    if not measured_on:
+        tell(
+            "  (it says how good the model is with --valid FILE, of ratings it was not trained on)"
+        )

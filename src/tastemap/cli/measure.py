@@ -107,7 +107,10 @@ def compare(
     ] = "biased,bayesian",
     split: Splitting = HowToSplit.RANDOM,
     valid_fraction: Annotated[
-        float | None, typer.Option(min=0, help="Share of ratings kept back, 0.2 if not given.")
+        float | None,
+        typer.Option(
+            min=0, help="Share of ratings kept back, of new-users that of users; 0.2 if not given."
+        ),
     ] = None,
     folds: Annotated[
         int | None,

@@ -177,23 +177,24 @@ def tune(
 def _inner(
     train: Ratings, how: HowToSplit, fraction: float | None, seed: int
 ) -> Ratings | list[Split]:
-    """The training ratings, divided once more as they were before where time is what counts."""
+    """The training ratings, divided once more as they were before where that is what counts."""
     if how in (HowToSplit.RANDOM, HowToSplit.PER_USER):
         return train
-    later = divide(train, how, fraction, seed)
-    return [divide(later.train, how, fraction, seed), later]
+    # Of new users other seeds, or the same users would be drawn again.
+    later = divide(train, how, fraction, seed + 1)
+    return [divide(later.train, how, fraction, seed + 2), later]
 
 
 def _fit(
     best: Recipe, given: Recipe, parts: Split | None, train: Ratings, seed: int, out: Path
 ) -> Comparison | None:
     """Fit the best and save it; compare it where ratings were kept back from all of this."""
-    valid = None if parts is None else parts.valid
+    valid, known = (None, None) if parts is None else (parts.valid, parts.known)
     with tm.progress_bar(best.name) as bar:
-        fitted = best.fit(train, valid, seed=seed, on_epoch=bar)
+        fitted = best.fit(train, valid if known is None else None, seed=seed, on_epoch=bar)
     fitted.save(out)
     if valid is None or not len(valid):
         return None
     models = {"tuned": fitted, "as given": given.fit(train, seed=seed)}
     models |= {one.recipe.name: one for one in baselines(fitted)}
-    return tm.compare(models, valid)
+    return tm.compare(models, valid, known=known)

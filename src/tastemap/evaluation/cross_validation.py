@@ -17,6 +17,7 @@ from tastemap.evaluation.compare import Comparison, comparison_of, first_columns
 from tastemap.evaluation.evaluate import RATING_MEASURES, Evaluation, Measured, measure, notes
 from tastemap.evaluation.lists import ListMeasures
 from tastemap.evaluation.memory import PeakMemory
+from tastemap.evaluation.new_users import check_recipes
 from tastemap.tables import Table
 from tastemap.training.recipe import Recipe
 from tastemap.training.registry import RECIPES
@@ -108,6 +109,7 @@ def cross_validate(
 
     Raises:
         DataError: there are no splits, or nothing to train or to test on in one.
+        NotFittedFor: users of a split are new, and a model cannot take them in.
         ConfigError: there are no seeds, or one twice, or a setting is out of its range.
 
     Example:
@@ -152,6 +154,7 @@ def compare_recipes(
 
     Raises:
         DataError: there are no recipes or splits, or nothing to train or to test on in one.
+        NotFittedFor: users of a split are new, and a model cannot take them in.
         ConfigError: there are no seeds, or one twice, or a setting is out of its range, or a
             recipe has the name of a baseline that is added.
 
@@ -282,6 +285,7 @@ def _fit_all(
     lengths = arguments.lengths("k", k)
     runs: dict[str, list[_Run]] = {name: [] for name in recipes}
     for split in arguments.splits("splits", splits):
+        check_recipes(recipes.values(), split)
         for name, recipe in recipes.items():
             for seed in seeds:
                 if on_fit is not None:

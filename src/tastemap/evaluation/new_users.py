@@ -23,7 +23,25 @@ from tastemap.models.protocol import ListModel, Predicts, pairs_by_user
 from tastemap.training.baselines import BiasesOnly, GlobalMean
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from tastemap.data.splits import Split
     from tastemap.recommender import Recommender
+    from tastemap.training.recipe import Recipe
+
+CANNOT_FOLD_IN = frozenset({"dot", "neural"})
+"""Recipes whose models cannot take in new users."""
+
+
+def check_recipes(recipes: Iterable[Recipe], split: Split) -> None:
+    """Refuse, before they are fitted, recipes that cannot be measured on a split.
+
+    Raises:
+        NotFittedFor: users of the split are new, and a model cannot take them in.
+    """
+    for recipe in recipes:
+        if split.known is not None and recipe.name in CANNOT_FOLD_IN:
+            raise _cannot(recipe)
 
 
 def with_new_users(model: Recommender, known: Ratings) -> Recommender:
@@ -66,7 +84,7 @@ def with_new_users(model: Recommender, known: Ratings) -> Recommender:
     if isinstance(model.model, BiasModel):
         return replace(model, model=_baseline(model, known), ratings=both, fallback=fallback)
     if not isinstance(model.model, FactorModel) or model.model.user_bias is None:
-        raise _cannot(model)
+        raise _cannot(model.recipe)
     factors, bias = model.model.user_factors.copy(), model.model.user_bias.copy()
     raw = train.item_ids.raws(np.arange(train.n_items))
     for user in users:
@@ -133,9 +151,9 @@ class _Told:
         raise NotFittedFor(f"users who are folded in are not kept: {', '.join(parameters)}")
 
 
-def _cannot(model: Recommender) -> NotFittedFor:
+def _cannot(recipe: Recipe) -> NotFittedFor:
     return NotFittedFor(
-        f"{model.recipe.called} model cannot take in new users or ratings: fit BayesianMF or "
+        f"{recipe.called} model cannot take in new users or ratings: fit BayesianMF or "
         "BiasedMF, or measure it on users it was trained on, without known ratings"
     )
 
@@ -146,7 +164,7 @@ def _baseline(model: Recommender, known: Ratings) -> BiasModel:
     if isinstance(recipe, GlobalMean) and isinstance(biases, BiasModel):
         return biases
     if not (isinstance(recipe, BiasesOnly) and isinstance(biases, BiasModel)):
-        raise _cannot(model)
+        raise _cannot(recipe)
     return _with_biases(biases, known, recipe.user_damping)
 
 

@@ -25,6 +25,7 @@ from tastemap.evaluation import bootstrap, studies
 from tastemap.evaluation.budget import Budget, expected
 from tastemap.evaluation.compare import Difference
 from tastemap.evaluation.evaluate import Measured
+from tastemap.evaluation.new_users import check_recipes
 from tastemap.evaluation.search import FOLDS, Search, Task
 from tastemap.evaluation.spaces import Space, default_space, dimensions
 from tastemap.evaluation.tuning import Check, Measure, OnTrial, Trial, Tuning
@@ -93,6 +94,7 @@ def tune(
         ConfigError: the space, the measure, the budget or the number of trials is wrong, or
             ``storage`` has another search of this name.
         DataError: the ratings cannot be divided, or cannot be fitted by this recipe.
+        NotFittedFor: users of a split are new, and the model cannot take them in.
         TrainingError: no setting could be fitted.
         MissingExtraError: Optuna is not installed.
         KeyboardInterrupt: by Ctrl-C, before there was a trial to keep.
@@ -123,6 +125,7 @@ def tune(
         budget = BUDGET
     allowed = Budget(budget)
     first, others, parts, fingerprint = _divided(ratings, seed)
+    check_recipes([recipe], first)
     task = Task(
         recipe=recipe,
         split=first,
