@@ -96,6 +96,24 @@ def test_a_mark_glides_to_where_it_belongs(open_map: Open) -> None:
     assert state(page)["mark"] is None
 
 
+def test_names_give_way_to_a_mark(open_map: Open) -> None:
+    page = open_map(reduced_motion="reduce")
+    before = state(page)["labels"]
+    for label in before[:5]:
+        x, y = page.evaluate(f"map.locate({label['index']})")
+        page.evaluate(
+            """([i]) => map.setMark({ label: "User 4", at: { 1: data.coords[1][i],
+              3: data.coords[3][i] } })""",
+            [label["index"]],
+        )
+        now = state(page)
+        assert now["mark"] == pytest.approx([x, y], abs=0.5)
+        for one in now["labels"]:
+            left, top, right, bottom = one["box"]
+            assert left >= x + 10 or right <= x - 10 or top >= y + 10 or bottom <= y - 10
+        assert 3 < len(now["labels"]) < len(before) + 1
+
+
 def test_hover_shows_the_card_and_click_opens(open_map: Open) -> None:
     page = open_map(options="{ onOpen: (index) => said.push(['open', index]) }")
     card = page.locator(".tm-card")

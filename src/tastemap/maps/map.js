@@ -278,7 +278,10 @@ export function createMap(container, data, options = {}) {
     drawn = [];
     const level = -2 * Math.log2(view.s) + 1e-6;
     const placed = labels.upTo(Math.floor(level), grow, performance.now() + 6);
-    const clash = (a) => drawn.some(({ box: b }) => a[0] < b[2] && a[2] > b[0] && a[1] < b[3] && a[3] > b[1]);
+    const here = mark && t === 1 ? markAt(performance.now()) : null;
+    const taken = here ? markBoxes(pen, here) : [];
+    const overlap = (a, b) => a[0] < b[2] && a[2] > b[0] && a[1] < b[3] && a[3] > b[1];
+    const clash = (a) => taken.some((b) => overlap(a, b)) || drawn.some(({ box }) => overlap(a, box));
     const write = (i, box, alpha, strong) => {
       pen.globalAlpha = alpha;
       pen.font = labels.fonts[strong ? 0 : labels.tier(i)];
@@ -295,7 +298,7 @@ export function createMap(container, data, options = {}) {
       pen.arc(x, y, r, 0, 7);
       pen.stroke();
     };
-    // Items somebody asked for come first and are always named; the map's own labels give way.
+    // A mark comes first, then items somebody asked for; the map's own labels give way.
     const asked = t < 1 ? [] : [...new Set([focused, ...highlight])].filter((i) => i >= 0);
     for (const i of asked) {
       if (i === pinned && hovered < 0) continue; // its card is open and says the title
@@ -311,7 +314,7 @@ export function createMap(container, data, options = {}) {
       if (!fresh || labels.level[i] > level || asked.includes(i) || !isLit(i)) continue;
       const [x, y] = pointAt(i);
       const box = labels.box(i, x, y, sizeOf(i));
-      if (!isInside(box) || (asked.length && clash(box))) continue;
+      if (!isInside(box) || ((here || asked.length) && clash(box))) continue;
       drawn.push({ index: i, box });
       circle(x, y, sizeOf(i), theme.label, 1); // tells which of many points the name belongs to
       write(i, box, fresh * (labels.level[i] ? Math.min(1, 0.15 + (level - labels.level[i]) * 3) : 1), false);
@@ -327,8 +330,7 @@ export function createMap(container, data, options = {}) {
       if (hovered >= 0) ring(hovered, theme.ink);
       if (focused >= 0) ring(focused, theme.accent);
     }
-    const here = mark && t === 1 ? markAt(performance.now()) : null;
-    if (here) drawMark(pen, here);
+    if (here) drawMark(pen, here, taken[1]);
     const { path } = hands;
     if (path?.length > 1) {
       pen.beginPath();
@@ -353,7 +355,13 @@ export function createMap(container, data, options = {}) {
     return [start, middle - 9, start + width, middle + 9];
   }
 
-  function drawMark(pen, [x, y]) {
+  /** The rectangles of the mark and of its name. */
+  function markBoxes(pen, [x, y]) {
+    pen.font = labels.fonts[0];
+    return [[x - 10, y - 10, x + 10, y + 10], beside(x, y, 15, pen.measureText(mark.label).width)];
+  }
+
+  function drawMark(pen, [x, y], [start, top, , bottom]) {
     pen.beginPath();
     pen.arc(x, y, 9, 0, 7);
     pen.fillStyle = theme.accent;
@@ -363,7 +371,6 @@ export function createMap(container, data, options = {}) {
     pen.stroke();
     pen.font = labels.fonts[0];
     pen.lineWidth = 4.5;
-    const [start, top, , bottom] = beside(x, y, 15, pen.measureText(mark.label).width);
     pen.strokeText(mark.label, start, (top + bottom) / 2);
     pen.fillStyle = theme.accent;
     pen.fillText(mark.label, start, (top + bottom) / 2);

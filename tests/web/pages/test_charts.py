@@ -85,7 +85,7 @@ def test_a_scatter_marks_places_where_they_are_and_at_its_edge() -> None:
     dots = sum(one.get("d", "").count("h0") for one in svg if one.get("class") == "p")
     assert dots == 400
     names = [one for one in svg if str(one.get("class")).startswith("names")]
-    assert [0 < len(one) <= most for one, most in zip(names, (26, 11), strict=True)] == [True] * 2
+    assert [0 < len(one) <= most for one, most in zip(names, (26, 10), strict=True)] == [True] * 2
 
 
 def test_names_give_way_to_a_mark_and_its_name() -> None:
@@ -104,7 +104,7 @@ def test_names_give_way_to_a_mark_and_its_name() -> None:
         at = next(one for one in picture.draw("", {name: (x, y)}).split("<g ") if "mark-" in one)
         left, top = map(float, re.findall(r"translate\(([\d.]+) ([\d.]+)", at)[0])
         anchor = shown["mark-here"][1].get("text-anchor")
-        for kind, size, radius, own in (("many", 11.5, 8, 16), ("few", 23.0, 13, 27)):
+        for kind, size, radius, own in (("many", 11.5, 8, 16), ("few", 26.0, 13, 26)):
             names = [one for one in shown[f"names {kind}"] if one.text is not None]
             assert name not in {one.text for one in names}
             assert 0 < len(names) <= len(everything[f"names {kind}"])
@@ -123,8 +123,8 @@ def test_the_name_of_a_mark_is_never_cut_by_the_frame(at: tuple[float, float]) -
     mark = drawn(picture.draw("map", {"W" * 60: at}))[0][-1]
     x, y = map(float, re.findall(r"[\d.]+", mark.get("transform", "")))
     text = mark[1]
-    assert len(str(text.text)) <= 28
-    wide = 18 + 0.58 * 27 * len(str(text.text))
+    assert len(str(text.text)) <= 30
+    wide = 18 + 0.58 * 26 * len(str(text.text))
     assert x + wide < 960 if text.get("text-anchor") == "start" else x - wide > 0
     assert 18 <= y + float(text.get("y", "")) <= 560 - 18
 

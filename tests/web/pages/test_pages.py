@@ -280,6 +280,8 @@ def test_a_search_finds_words_in_any_order_and_near_titles(client: TestClient) -
         "those that begin so first, then the most rated"
         in client.get("/explore/search?q=star").text
     )
+    assert "Try fewer words" in client.get("/explore/search?q=zzzz+qqqq").text
+    assert "No item has the id nope." in client.get("/explore/items/nope").text
     there = client.get("/explore/search?user=4", follow_redirects=False)
     assert (there.status_code, there.headers["location"]) == (303, "/explore/users/4")
 

@@ -18,16 +18,16 @@ _SIZES = (1.5, 2.2, 3.0, 4.0, 5.2)
 """Radii of points in pixels, from few to many ratings."""
 _LETTER = 0.53
 """Mean width of a letter, in sizes of the font; a label that is a little narrower does no harm."""
-_NAMED = {"many": (26, 11.5), "few": (11, 23.0)}
+_NAMED = {"many": (26, 11.5), "few": (10, 26.0)}
 """Names on a picture, and their size in its pixels: small pictures show few, written large."""
-_MARKED = {"many": (8.0, 16.0), "few": (13.0, 27.0)}
+_MARKED = {"many": (8.0, 16.0), "few": (13.0, 26.0)}
 """Radius of a mark and size of its name, beside names of each kind: as the style sheet has them."""
 _GAP = 18.0
 """Between a mark and its name, in pixels."""
 _BOLD = 0.58
 """Mean width of a letter of a mark's name, in sizes of the font."""
-_LONGEST_NAME = 28
-"""Letters of a name: one of a mark, written large, has room on the left or on the right."""
+_LONGEST_NAME, _LONGEST_MARK = 32, 30
+"""Letters of a name; that of a mark, written large, has room on the left or on the right."""
 
 
 def _svg(text: str) -> Markup:
@@ -83,9 +83,7 @@ class Scatter:
         """
         zero = _pixels(np.zeros((1, 2)), self.low, self.high)[0]
         axes = f'<path class="axis" d="M0 {zero[1]:.1f}H{_WIDTH:g}M{zero[0]:.1f} 0V{_HEIGHT:g}"/>'
-        placed = [
-            _Mark(short(name, _LONGEST_NAME), *self._inside(at)) for name, at in marks.items()
-        ]
+        placed = [_Mark(name, *self._inside(at)) for name, at in marks.items()]
         names = [one.beside(placed) for one in self.names]
         faded = " marked" if marks else ""
         return _svg(
@@ -110,7 +108,7 @@ class _Mark:
     def boxes(self, kind: str) -> Float64s:
         """Left, top, right and bottom of the dot and of the name, shape (2, 4)."""
         radius, size = _MARKED[kind]
-        near, far = _GAP, _GAP + _BOLD * size * len(self.name)
+        near, far = _GAP, _GAP + _BOLD * size * len(self._text)
         left, right = (near, far) if self._is_right else (-far, -near)
         half, off = 0.65 * size, self._off
         dot = (-radius, -radius, radius, radius)
@@ -124,13 +122,17 @@ class _Mark:
         return (
             f'<g class="mark-here" transform="translate({self.x:.1f} {self.y:.1f})">'
             f'<circle r="8"/><text x="{at:g}" y="{self._off:.0f}" dy=".34em" '
-            f'text-anchor="{anchor}">{escape(self.name)}</text></g>'
+            f'text-anchor="{anchor}">{escape(self._text)}</text></g>'
         )
+
+    @property
+    def _text(self) -> str:
+        return short(self.name, _LONGEST_MARK)
 
     @property
     def _is_right(self) -> bool:
         """Whether the name has room on the right, as large as it may be written."""
-        return self.x + _GAP + _BOLD * _MARKED["few"][1] * len(self.name) < _WIDTH
+        return self.x + _GAP + _BOLD * _MARKED["few"][1] * len(self._text) < _WIDTH
 
     @property
     def _off(self) -> float:
@@ -168,7 +170,7 @@ class _Names:
         taken = np.array([box for one in marks for box in one.boxes(self.kind)]).reshape(-1, 1, 4)
         under = (self.boxes[:, :2] < taken[..., 2:]) & (self.boxes[:, 2:] > taken[..., :2])
         free = np.flatnonzero(~under.all(axis=2).any(axis=0)).tolist()
-        said = {one.name for one in marks}
+        said = {short(one.name, _LONGEST_NAME) for one in marks}
         lines = [
             f'<text x="{(left + right) / 2:.0f}" y="{(top + bottom) / 2 + size / 3:.0f}">'
             f"{escape(text)}</text>"

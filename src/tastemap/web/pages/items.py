@@ -8,7 +8,7 @@ import numpy as np
 from starlette.responses import Response
 
 from tastemap.data.vocabulary import UNKNOWN
-from tastemap.errors import NotFittedFor
+from tastemap.errors import NotFittedFor, UnknownItemError
 from tastemap.models.similarity import SimilarityModel
 from tastemap.web.pages.charts import Axis, bar, columns
 from tastemap.web.pages.reading import Reading
@@ -24,9 +24,12 @@ def item(visit: Visit) -> Response:
     """The page of an item."""
     reading, ratings = visit.reading, visit.reading.ratings
     text = visit.id
-    code = ratings.item_ids.find(visit.service.people.item_id(text))
+    try:
+        code = ratings.item_ids.find(visit.service.people.item_id(text))
+    except UnknownItemError:  # not even the kind of id that items have
+        code = UNKNOWN
     if code == UNKNOWN:
-        not_found(f"No item has the id {text}.")
+        not_found(f"No item has the id {text}. Titles are found by the box at the top.")
     title = ratings.catalog.title(code)
     _, values = ratings.by_item.row(code)
     return visit.show(
