@@ -51,10 +51,14 @@ def tune(
 ) -> Tuning:
     """Search for better settings of a recipe.
 
-    Give it training ratings only: what is kept back to measure the result on must not be seen
-    here. They are divided into five parts. Settings are chosen on the first; afterwards the best
-    is compared with the recipe as given on the others, with other seeds, and the result says
-    whether it is better by more than luck. The recipe as given is always the first that is tried.
+    Give it training ratings only, ``split.train``: what is kept back to measure the result on must
+    not be seen here. They are divided into five parts. Settings are chosen on the first; afterwards
+    the best is compared with the recipe as given on the others, with other seeds, and the result
+    says whether it is better by more than luck. The recipe as given is always the first that is
+    tried.
+
+    A split given instead is used up: settings are chosen on its ``valid``, where the best then
+    looks better than it is, and the result says so. Its ``test`` is not looked at.
 
     Trials are stopped early where the recipe tells of its epochs and settings are judged by RMSE
     or MSE: when the error after an eighth, a quarter or half of the planned epochs is above the
@@ -65,9 +69,9 @@ def tune(
 
     Args:
         recipe: the one whose settings are varied; what is not varied stays as it is here.
-        ratings: the training ratings. Or splits of them: settings are chosen on the first, and
-            checked on the others, which should keep back other rows; with one split there is no
-            check.
+        ratings: the training ratings. Or splits of them: settings are chosen on ``valid`` of the
+            first, and checked on ``valid`` of the others, which should keep back other rows; with
+            one split there is no check.
         space: what is varied, by name: a range ``(low, high)``, a range ``(low, high, "log")`` of
             which factors count, or a list of choices. None: what is worth it
             (`tastemap.evaluation.spaces`).
@@ -205,7 +209,11 @@ def _check(
         return None, "nothing that was tried is better than the recipe as given: keep it"
     if first.value is None:
         return None, f"the recipe as given could not be fitted: {first.said}"
-    part, late = first.seconds + best.seconds, "there are no other ratings to do so on"
+    part = first.seconds + best.seconds
+    late = (
+        "there are no other ratings to do so on; valid of the split is used up by the choice, so "
+        "measure the best on others, or give split.train, which is divided into parts"
+    )
     runs: list[tuple[Measured, Measured]] = []
     parts: list[str] = []
     try:
