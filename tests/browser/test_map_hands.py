@@ -112,6 +112,16 @@ def test_names_give_way_to_a_mark(open_map: Open) -> None:
             left, top, right, bottom = one["box"]
             assert left >= x + 10 or right <= x - 10 or top >= y + 10 or bottom <= y - 10
         assert 3 < len(now["labels"]) < len(before) + 1
+    # Where it is out of sight, its name is too: nothing is drawn that was not there without it.
+    shown = "document.querySelector('.tm-front').toDataURL()"
+    page.evaluate("map.setMark({ label: 'User 4', at: { 1: 4.87, 3: 3.87 } })")
+    page.evaluate(f"map.focus({LONE})")
+    page.evaluate("map.setMark({ label: 'User 4', at: { 1: -99, 3: -99 } })")
+    settle(page)
+    with_mark = page.evaluate(shown)
+    page.evaluate("map.setMark(null)")
+    settle(page)
+    assert page.evaluate(shown) == with_mark
 
 
 def test_hover_shows_the_card_and_click_opens(open_map: Open) -> None:

@@ -278,7 +278,8 @@ export function createMap(container, data, options = {}) {
     drawn = [];
     const level = -2 * Math.log2(view.s) + 1e-6;
     const placed = labels.upTo(Math.floor(level), grow, performance.now() + 6);
-    const here = mark && t === 1 ? markAt(performance.now()) : null;
+    const place = mark && t === 1 ? markAt(performance.now()) : null;
+    const here = place && isInside([...place, ...place]) ? place : null;
     const taken = here ? markBoxes(pen, here) : [];
     const overlap = (a, b) => a[0] < b[2] && a[2] > b[0] && a[1] < b[3] && a[3] > b[1];
     const clash = (a) => taken.some((b) => overlap(a, b)) || drawn.some(({ box }) => overlap(a, box));
