@@ -78,7 +78,7 @@ class Scored(NamedTuple):
 
     def best(self, n: int, allowed: Mask, *, seen: bool) -> Codes:
         """Items by falling score, -1 where there are no more, shape (len(users), n or fewer)."""
-        np.copyto(self.scores, -np.inf, where=~allowed)
+        self.scores[:, np.flatnonzero(~allowed)] = -np.inf  # by mask takes four times as long
         if not seen:
             self.scores[self.rated] = -np.inf
         return best_columns(self.scores, n)

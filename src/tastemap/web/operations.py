@@ -19,6 +19,7 @@ from typing import Any, TypeVar
 from urllib.parse import unquote
 
 import msgspec
+from starlette.datastructures import QueryParams
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Match, Route
@@ -119,14 +120,20 @@ def names_in(path: str) -> list[str]:
 
 
 def query_of(request: Request, kind: type[Asked]) -> Asked:
-    """What stands behind the question mark of a request.
+    """What stands behind the question mark of a request; not to be changed.
 
     Raises:
         msgspec.ValidationError: a parameter is unknown, or its value is not what it may be.
     """
+    found: Asked = _read_query(request.scope["query_string"], kind)
+    return found
+
+
+@functools.lru_cache(maxsize=256)  # users differ, what a program wants to know of them does not
+def _read_query(query: bytes, kind: Any) -> Any:
     given: dict[str, Any] = {}
     many = _lists_of(kind)
-    for name, value in request.query_params.multi_items():
+    for name, value in QueryParams(query).multi_items():
         if name in many:
             given.setdefault(name, []).append(value)
         elif name in given:
