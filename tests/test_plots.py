@@ -18,6 +18,7 @@ from tastemap.errors import DataError, MissingExtraError
 from tastemap.evaluation.spaces import dimensions
 from tastemap.evaluation.tuning import Measure, Trial, Tuning
 from tastemap.explanation.crosstab import crosstab
+from tastemap.plots import numbers
 from tastemap.plots.look import ACCENT
 from tastemap.training.history import TrainingHistory
 from tests.conftest import SCRIPT
@@ -96,6 +97,13 @@ def pictures() -> dict[str, Figure]:
 
 
 # What is shown
+
+
+def test_small_numbers_have_digits_that_tell_them_from_nothing() -> None:
+    for largest, digits in ((0.0, 2), (250.0, 2), (1.0, 2), (0.11, 2), (0.07, 3), (0.0012, 4)):
+        assert numbers.digits_of(largest) == digits
+        if largest:
+            assert float(f"{largest / 19:.{digits}f}") > 0
 
 
 def test_a_learning_curve_shows_every_epoch_and_the_one_that_was_kept() -> None:

@@ -25,6 +25,11 @@ def signed(value: float, digits: int = 2) -> str:
     return "–" if not math.isfinite(value) else f"{value:+.{digits}f}".replace("-", "−")
 
 
+def digits_of(largest: float) -> int:
+    """Digits after the point with which numbers down to a twentieth of the largest are not 0.00."""
+    return 2 if not largest > 0 else max(2, 1 - math.floor(math.log10(largest)))
+
+
 def percent(value: float, digits: int = 1, *, sign: bool = False) -> str:
     """``0.0164`` as ``1.6%``."""
     text = f"{100 * value:+.{digits}f}%" if sign else f"{100 * value:.{digits}f}%"

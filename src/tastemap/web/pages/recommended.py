@@ -9,6 +9,7 @@ import numpy as np
 
 from tastemap.models.interactions import Signal
 from tastemap.models.posterior import PosteriorModel
+from tastemap.plots import numbers
 from tastemap.web.pages import asking
 from tastemap.web.pages.charts import Axis, bar
 from tastemap.web.pages.reading import Reading
@@ -89,16 +90,17 @@ def _because(visit: Visit, reasons: Reasons | None, score: float) -> list[dict[s
         return []
     changes = [reasons.score - one.without for one in reasons.because]
     most = max(map(abs, changes), default=0.0)
+    digits = numbers.digits_of(most)
     return [
         {
             "item": one.item,
             "title": one.title,
             "rating": "" if _signals(visit) else f"{one.rating:.3g}",
-            "adds": change,
+            "adds": numbers.signed(change, digits),
             "without": _without(visit, one.without, score),
         }
         for one, change in zip(reasons.because, changes, strict=True)
-        if abs(change) >= max(most / 20, 0.005 if visit.service.rates else 0)
+        if abs(change) >= max(most / 20, 0.005 if visit.service.rates else 0) and change
     ]
 
 
