@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 
 
 _MOST_BARS = 12
-_SAID_ELSEWHERE = ("ratings", "users", "items", "memory of the ratings")
+_SAID_ELSEWHERE = ("users", "items")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -129,7 +129,8 @@ def _data(inputs: Inputs) -> dict[str, Any]:
         "audit": [
             finding
             for finding in audit(ratings).findings
-            if finding.check not in _SAID_ELSEWHERE and not finding.check.startswith("estimate")
+            if finding.check not in (ratings.noun, *_SAID_ELSEWHERE)
+            and not finding.check.startswith(("estimate", "memory of"))
         ],
         "histogram": [
             {
