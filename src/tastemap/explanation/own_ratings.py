@@ -222,7 +222,7 @@ def of_list(
                 float(added[at]),
                 without(int(rated[at]), float(added[at])) + (0.0 if exact else score - own),
             )
-            for at in _largest(np.abs(added), shown).tolist()
+            for at in _largest(added, shown).tolist()
         )
         remarks = ("a score ranks the items of one user; it is no rating",)
         found.append(Why(score=score, parts=parts, reasons=reasons, exact=exact, remarks=remarks))
@@ -286,8 +286,7 @@ def _told(group: FoldedGroup, centres: Centres, items: Codes, z: Float64s, shown
     taste = (along - (np.append(centres.item, 1) @ group.gains)[:, None]) * surprises[:, None]
     leverage = np.einsum("mjk,mkj->mj", group.z, group.gains)
     moved = along * ((values - latent_rated) / (1 - leverage))[:, None]
-    # What only fills a row up comes last.
-    order = _largest(np.where(group.given[:, None], np.abs(moved), -1), shown)
+    order = _largest(moved, shown)  # what only fills a row up moves nothing, and comes last
     row, column = np.arange(len(group))[:, None, None], np.arange(items.shape[1])[:, None]
     if steps is None:
         scores = latent
@@ -344,10 +343,10 @@ def _linear(
     }
 
 
-def _largest(size: AnyArray, shown: int) -> Int64s:
-    """Places of the largest of each row, the largest first."""
-    *rows, width = size.shape
-    left = size.reshape(math.prod(rows), width).copy()
+def _largest(values: AnyArray, shown: int) -> Int64s:
+    """Places of the largest of each row, whatever their sign, the largest first."""
+    *rows, width = values.shape
+    left = np.abs(values).reshape(math.prod(rows), width)
     found = np.empty((len(left), min(shown, width)), np.int64)
     for place in found.T:  # a few of them are found faster than all are sorted
         left.argmax(axis=1, out=place)
