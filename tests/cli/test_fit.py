@@ -99,6 +99,22 @@ def test_every_split(csv_files: Path, tmp_path: Path, split: str) -> None:
     assert 0 < said["comparison"]["rows"][0]["rows"] < said["ratings"]["rows"] / 2
 
 
+def test_what_it_says_to_do_next_is_of_users_it_was_trained_on(tmp_path: Path) -> None:
+    rows = [(user, item, 1 + (user * item) % 5) for user in range(40) for item in range(9)]
+    text = "".join(f"{user},{item},{value}\n" for user, item, value in rows)
+    (tmp_path / "r.csv").write_text("user,item,rating\n" + text)
+    command = ("fit", tmp_path / "r.csv", "--model", "biases", "--split", "new-users")
+    firsts = set()
+    for seed in range(8):
+        said = answer(*command, "--out", tmp_path / "m", "--seed", seed)
+        user = int(said.split("--user ")[1].split()[0])
+        model = tm.load(tmp_path / "m")
+        assert user == model.ratings.user_ids.raw(int(model.ratings.users.min()))
+        assert "--ratings" not in said  # they would be of users it does not know
+        firsts.add(user)
+    assert len(firsts) > 1
+
+
 def test_columns_and_duplicates_are_told(tmp_path: Path) -> None:
     table = "who;what;how;when\nann;a;4;1\nann;a;2;2\nbob;a;3;3\n"
     (tmp_path / "r.csv").write_text(table, encoding="utf-8")

@@ -196,7 +196,9 @@ def fit(
         if checked:
             show(checked)
             tell("")
-        _tell_next(fitted, out, ["--ratings", ratings, *reading.typed()] if parts else [])
+        # A report tells a model nothing of users it does not know.
+        kept_back = parts is not None and known is None
+        _tell_next(fitted, out, ["--ratings", ratings, *reading.typed()] if kept_back else [])
     if fitted.history.stopped == "interrupted":
         say("interrupted: the best weights so far were saved", "yellow")
         raise typer.Exit(130)
@@ -291,8 +293,9 @@ def _show_curve(history: TrainingHistory) -> None:
 
 def _tell_next(fitted: Recommender, out: Path, measured_on: list[str]) -> None:
     """Say what to do with a model; a report needs ratings it was not trained on to measure it."""
-    user: Any = fitted.ratings.user_ids.raw(0)
-    item: Any = fitted.ratings.item_ids.raw(0)
+    # The first it was trained on: of others it knows little.
+    user: Any = fitted.ratings.user_ids.raw(int((fitted.ratings.user_counts > 0).argmax()))
+    item: Any = fitted.ratings.item_ids.raw(int((fitted.ratings.item_counts > 0).argmax()))
     tell(f"saved in {out}", "bold")
     tell("next:")
     tell(f"  tastemap recommend {out} --user {user}")
