@@ -6,10 +6,11 @@
 Needs wrk (`apt-get install wrk`), two cores, and the extra `nearest` for the index of a million
 items, which takes ten minutes to make: keep it with `--models`. The server is `tastemap serve` as
 users start it, with feedback on disk; the bare endpoint is FastAPI's `async def bare(): return
-{"status": "ok"}` in the same uvicorn, with the same event loop and parser. Both are pinned to one
-core, wrk to another. Runs take turns, medians are shown. Where the machine is not idle, requests
-per second of processor time say more than those per second of wall time: both are shown. Writes
-results/serve.md and .json.
+{"status": "ok"}` in the same uvicorn, with the same event loop and parser; beside it one that gives
+a list as long as the server's, the same each time, and one that also checks 20 ratings before. All
+servers are pinned to one core, wrk to another. Runs take turns, medians are shown. Where the
+machine is not idle, requests per second of processor time say more than those per second of wall
+time: both are shown. Writes results/serve.md and .json.
 """
 
 from __future__ import annotations
@@ -64,13 +65,38 @@ needs all its factors, where a fitted one needs few of them, so that lists take 
 """
 
 BARE = """
+import json
+import pathlib
 from fastapi import FastAPI
+from pydantic import BaseModel
+
 app = FastAPI()
+LIST = json.loads((pathlib.Path(__file__).parent / "list.json").read_text())
+
+class Rating(BaseModel):
+    item: int
+    rating: float
+
+class Newcomer(BaseModel):
+    ratings: list[Rating]
 
 @app.get("/bare")
 async def bare():
     return {"status": "ok"}
+
+@app.get("/bare/list")
+async def bare_list():
+    return LIST
+
+@app.post("/bare/list")
+async def bare_newcomer(newcomer: Newcomer):
+    return LIST
 """
+BARE_ROW, BARE_LIST, BARE_NEWCOMER = (
+    "bare endpoint",
+    "bare endpoint, a list as long",
+    "bare endpoint, 20 ratings checked, a list as long",
+)
 # Answers that were given before are kept, so nobody asks the same twice: after everybody has asked,
 # items with one training rating, then two ... are left out, which hardly changes the work.
 USERS = """
@@ -99,7 +125,7 @@ request = function()
     ratings[k] = string.format('{"item":%%d,"rating":%%.1f}',
       (n * 131 + k * apart) %% %(items)d + 1, (n + k) %% 10 / 2 + 0.5)
   end
-  return wrk.format("POST", "/recommendations", nil,
+  return wrk.format("POST", "%(path)s", nil,
     '{"ratings":[' .. table.concat(ratings, ",") .. ']%(more)s}')
 end
 """
@@ -146,16 +172,19 @@ def main() -> None:
 
 
 def routes(root: Path, given: argparse.Namespace) -> dict[str, Any]:
-    """The hot routes with 10,000 items, in turn with the bare endpoint."""
+    """The hot routes with 10,000 items, in turn with the bare endpoints."""
     asking = scripts("10,000 items")
     again = "GET /users/{id}/recommendations, asked again"
+    newcomers = NEWCOMERS % {"items": SETS["10,000 items"][1], "path": "/bare/list", "more": ""}
     with (
-        bare(root) as plain,
         served(made(root, "10,000 items")) as fitted,
+        bare(root, fitted) as plain,
         served(made(root, "10,000 items, drawn")) as drawn,
     ):
         kinds = {
-            "bare endpoint": (plain, "/bare"),
+            BARE_ROW: (plain, "/bare"),
+            BARE_LIST: (plain, "/bare/list"),
+            BARE_NEWCOMER: (plain, newcomers),
             "GET /health": (fitted, "/health"),
             again: (fitted, AGAIN % {}),
             **{kind: (fitted, what) for kind, what in asking.items()},
@@ -193,12 +222,12 @@ def large(root: Path, given: argparse.Namespace) -> dict[str, Any]:
 def scripts(name: str) -> dict[str, str]:
     """What wrk sends, by kind of request; FIRST is still to be filled in."""
     users, items, _ = SETS[name]
-    again = {"users": users, "items": items}
+    every = {"users": users, "items": items, "path": "/recommendations"}
     return {
-        "GET /users/{id}/recommendations": USERS % {**again, "more": ""},
-        "the same without reasons": USERS % {**again, "more": "&why=0"},
-        "POST /recommendations, 20 ratings": NEWCOMERS % {**again, "more": ""},
-        "the same without reasons, 20 ratings": NEWCOMERS % {**again, "more": ',"why":0'},
+        "GET /users/{id}/recommendations": USERS % {**every, "more": ""},
+        "the same without reasons": USERS % {**every, "more": "&why=0"},
+        "POST /recommendations, 20 ratings": NEWCOMERS % {**every, "more": ""},
+        "the same without reasons, 20 ratings": NEWCOMERS % {**every, "more": ',"why":0'},
     }
 
 
@@ -272,8 +301,10 @@ def served(folder: Path, path: str = "/ready", options: Sequence[str] = ()) -> I
 
 
 @contextlib.contextmanager
-def bare(root: Path) -> Iterator[Server]:
-    """The bare endpoint on one core."""
+def bare(root: Path, like: Server) -> Iterator[Server]:
+    """The bare endpoints on one core, with a list that another server gives."""
+    address = f"http://127.0.0.1:{like.port}/users/4/recommendations?n=10"
+    (root / "list.json").write_bytes(urllib.request.urlopen(address, timeout=60).read())
     (root / "bare.py").write_text(BARE, encoding="utf-8")
     port = free_port()
     command = [sys.executable, "-m", "uvicorn", "bare:app", "--app-dir", root, "--port", port,
@@ -393,7 +424,7 @@ def write(out: Path, about: dict[str, Any], results: dict[str, Any]) -> None:
     """Write ``out``.json and ``out``.md."""
     document = {"about": about, **results}
     out.with_suffix(".json").write_text(json.dumps(document, indent=1) + "\n", encoding="utf-8")
-    bare = results["routes"]["bare endpoint"]
+    bare = results["routes"][BARE_ROW]
     lines = [
         "# A running server",
         "",
@@ -401,7 +432,9 @@ def write(out: Path, about: dict[str, Any], results: dict[str, Any]) -> None:
         f"{about['python']}, fastapi {about['fastapi']}, uvicorn {about['uvicorn']}, numpy "
         f"{about['numpy']}. `{about['command']}`: one worker on one core, wrk with {CONNECTIONS} "
         "connections on the other; medians. *Share* is of the bare FastAPI endpoint, in requests "
-        "per second of the server's processor time; beside it in requests per second of wall time.",
+        "per second of the server's processor time; beside it in requests per second of wall time, "
+        "and by processor time of the bare endpoint that gives a list as long, the same each time, "
+        "and checks 20 ratings before where ratings are sent.",
         "",
         "Lists asked again are asked once before they are measured: what else is measured pushes "
         "them out of the cache between two turns. *All factors needed* is a model of drawn "
@@ -410,15 +443,19 @@ def write(out: Path, about: dict[str, Any], results: dict[str, Any]) -> None:
         "## 10,000 items, 64 factors",
         "",
         "| request | per second | p50, ms | p99, ms | p99, times the bare one | share "
-        "| by wall time | errors |",
-        "|---|---:|---:|---:|---:|---:|---:|---:|",
+        "| by wall time | of one as long | errors |",
+        "|---|---:|---:|---:|---:|---:|---:|---:|---:|",
     ]
     for kind, run in results["routes"].items():
         share = run["per_processor_second"] / bare["per_processor_second"]
+        as_long = results["routes"][BARE_NEWCOMER if "20 ratings" in kind else BARE_LIST]
+        of_it = f"{run['per_processor_second'] / as_long['per_processor_second']:.0%}"
+        if "without" in kind or "/health" in kind or kind == BARE_ROW:
+            of_it = "–"
         lines.append(
             f"| {kind} | {run['per_second']:,.0f} | {run['p50_ms']:.2f} | {run['p99_ms']:.2f} | "
             f"{run['p99_ms'] / bare['p99_ms']:.1f} | {share:.0%} | "
-            f"{run['per_second'] / bare['per_second']:.0%} | {run['errors']:.0f} |"
+            f"{run['per_second'] / bare['per_second']:.0%} | {of_it} | {run['errors']:.0f} |"
         )
     lines += ["", "## 1,000,000 items, one request at a time", ""]
     lines += [
