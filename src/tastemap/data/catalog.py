@@ -152,27 +152,33 @@ class Catalog:
             if pa.types.is_dictionary(column.type):
                 column = column.cast(column.type.value_type)
             try:
-                fits = _fits(column, value)
                 if _is_text(column.type):
-                    self._check_parts(name, column, _listed(value))
-                mask &= fits
+                    mask &= self._holds_a_part(name, column, _listed(value))
+                else:
+                    mask &= _fits(column, value)
             except (pa.ArrowException, TypeError) as error:
                 raise ConfigError(
                     f"{name}={value!r} cannot be compared: the column holds {column.type}"
                 ) from error
         return mask
 
-    def _check_parts(self, name: str, column: pa.ChunkedArray, values: list[Any]) -> None:
-        """Refuse a text that no item has: more likely a slip than a wish for nothing."""
+    def _holds_a_part(self, name: str, column: pa.ChunkedArray, values: list[Any]) -> Mask:
+        """Which texts have one of the values as a part.
+
+        Raises:
+            ConfigError: no item has one of them: more likely a slip than a wish for nothing.
+        """
+        # "Comedy" fits "Comedy|Drama": the separator goes around both sides.
+        edge, bar = pa.scalar("", pa.large_string()), pa.scalar("|", pa.large_string())
+        fenced = pc.binary_join_element_wise(edge, column.cast(pa.large_string()), edge, bar)
+        mask = np.zeros(len(column), np.bool_)
         for value in values:
-            if _holds_a_part(column, [value]).any():
-                continue
-            texts = filter(None, pc.unique(column).to_pylist())
-            parts = sorted({part for text in texts for part in text.split("|")})
-            near = " or ".join(map(repr, nearest(str(value), parts)))
-            hint = f"did you mean {near}?" if near else f"there are {', '.join(parts[:_SHOWN])}"
-            hint += ", ..." if not near and len(parts) > _SHOWN else ""
-            raise ConfigError(f"no {self.ids.noun} has {name}={value!r}: {hint}")
+            fits = _as_mask(pc.match_substring(fenced, f"|{value}|"))
+            if not fits.any():
+                hint = _parts_like(str(value), column)
+                raise ConfigError(f"no {self.ids.noun} has {name}={value!r}: {hint}")
+            mask |= fits
+        return mask
 
     def wanted(self, texts: Iterable[str]) -> Wanted:
         """Filters as people write them: ``genres=Comedy``, ``year=1990..1999``, ``year=1990..``.
@@ -225,8 +231,7 @@ def _folded(title: str) -> str:
 
 
 def _fits(column: pa.ChunkedArray, value: Any) -> Mask:
-    if _is_text(column.type):
-        return _holds_a_part(column, _listed(value))
+    """Which numbers, dates or such a value, one of several, or a range fits."""
     if isinstance(value, tuple) and len(value) == 2:
         low, high = value
         fits = pc.is_valid(column)
@@ -242,14 +247,13 @@ def _fits(column: pa.ChunkedArray, value: Any) -> Mask:
     return mask
 
 
-def _holds_a_part(column: pa.ChunkedArray, values: list[Any]) -> Mask:
-    # "Comedy" fits "Comedy|Drama": the separator goes around both sides.
-    edge, bar = pa.scalar("", pa.large_string()), pa.scalar("|", pa.large_string())
-    fenced = pc.binary_join_element_wise(edge, column.cast(pa.large_string()), edge, bar)
-    mask = np.zeros(len(column), np.bool_)
-    for one in values:
-        mask |= _as_mask(pc.match_substring(fenced, f"|{one}|"))
-    return mask
+def _parts_like(text: str, column: pa.ChunkedArray) -> str:
+    """What stands in a column of texts, where something else was asked for."""
+    texts = filter(None, pc.unique(column).to_pylist())
+    parts = sorted({part for one in texts for part in one.split("|")})
+    if near := nearest(text, parts):
+        return f"did you mean {' or '.join(map(repr, near))}?"
+    return f"there are {', '.join(parts[:_SHOWN])}{', ...' if len(parts) > _SHOWN else ''}"
 
 
 def _listed(value: Any) -> list[Any]:
