@@ -64,7 +64,7 @@ def _table_of(model: str, history: TrainingHistory) -> dict[str, Any]:
     ]
     return {
         "model": model,
-        "columns": columns,
+        "columns": [(name, True) for name in columns],
         "rows": [
             [
                 str(epoch.number),
